@@ -1,0 +1,51 @@
+# The verbs of the project. Everything they need they install into .venv/ and .bench/ first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := .ci/requirements.lock
+STAMP := $(VENV)/.locked
+SCENARIO ?= scenarios/rating_lookup.toml
+
+.PHONY: setup demo test check lint types contracts bench clean lock
+
+setup: $(STAMP) pooler
+
+$(STAMP): $(LOCK) pyproject.toml
+	PYTHON=$(PYTHON) sh .ci/make-venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(STAMP)
+
+.PHONY: pooler
+pooler:
+	sh .ci/build-pgbouncer
+
+demo: setup ## the main job on the embedded default; ends by printing the report's path
+	$(BIN)/bench run $(SCENARIO) --quick
+
+test: setup ## every test
+	sh .ci/provide-test-servers
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+contracts: $(STAMP)
+	$(BIN)/lint-imports
+
+check: lint types contracts test ## what CI runs
+
+bench: setup ## the project's own benchmarks, side by side with the peers
+	$(BIN)/python -m tests.benchmarks
+
+lock: ## renew the lock file: newest versions with hashes, without index addresses (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --python-version 3.11 --group dev pyproject.toml --output-file $(LOCK)
+
+clean: ## stop the embedded servers and remove everything that can be made again
+	-test ! -x $(BIN)/bench || $(BIN)/bench down
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build

@@ -1,0 +1,1 @@
+"""Which trials, in which order, with which arrivals and arguments: decided before anything runs. Pure."""

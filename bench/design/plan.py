@@ -1,0 +1,101 @@
+"""Treatments x replicates in seeded random blocks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations at run time
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from bench.model.scenario import ClosedLoop, OpenLoop
+from bench.model.scenario_text import decode, override
+
+if TYPE_CHECKING:
+    from bench.model.scenario import Level, Scenario
+    from bench.model.scenario_text import Raw
+
+TRIAL_OVERHEAD_S = 1.5
+"""Starting workers, opening pools and storing a trial; only used for the estimate of `bench plan`."""
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """One measured window of one treatment. ``block`` is the replicate: every treatment once, in random order."""
+
+    id: str
+    block: int
+    treatment: dict[str, Level]
+    seed: int
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """All trials in the order they run."""
+
+    scenario: str
+    trials: tuple[Trial, ...]
+    treatments: tuple[dict[str, Level], ...]
+    replicates: int
+    estimated_s: float
+
+
+def identify(scenario: Scenario, swept: Mapping[str, Level]) -> dict[str, Level]:
+    """Name a treatment: driver, pool size, load and pooler, and every swept key beside them."""
+    match scenario.load:
+        case ClosedLoop(clients=clients):
+            load: dict[str, Level] = {"load.clients": clients}
+        case OpenLoop(rate=rate):
+            load = {"load.rate": float(rate)}
+        case users:
+            load = {"load.users": users.users}
+    base: dict[str, Level] = {"pool.driver": scenario.pool.driver, "pool.size": scenario.pool.size}
+    shown = {key: level for key, level in swept.items() if key not in load}
+    return {**base, **load, "pooler.kind": scenario.pooler.kind, **shown}
+
+
+def treat(raw: Raw, levels: Mapping[str, Level], source: str) -> Scenario:
+    """Return the scenario of one combination of levels, without its sweep."""
+    plain = {name: value for name, value in raw.items() if name not in ("sweep", "quick")}
+    return decode(override(plain, levels, source), source)
+
+
+def combinations(scenario: Scenario) -> list[dict[str, Level]]:
+    """Return every combination of the swept levels, one empty combination where nothing is swept."""
+    keys = list(scenario.sweep)
+    return [dict(zip(keys, levels, strict=True)) for levels in itertools.product(*scenario.sweep.values())]
+
+
+def expand(raw: Raw, source: str) -> tuple[Plan, dict[str, Scenario]]:
+    """Lay out all trials; also returns the scenario of each trial by its id.
+
+    With ``run.order = "random"`` each block holds every treatment once in an order drawn from ``run.seed``, so that
+    drift of the machine falls on all treatments alike.
+    """
+    scenario = decode(raw, source)
+    cells = [
+        (identify(treated, levels), treated)
+        for levels in combinations(scenario)
+        for treated in [treat(raw, levels, source)]
+    ]
+    generator = np.random.default_rng(scenario.run.seed)
+    trials: list[Trial] = []
+    scenarios: dict[str, Scenario] = {}
+    for block in range(scenario.run.replicates):
+        order = generator.permutation(len(cells)) if scenario.run.order == "random" else np.arange(len(cells))
+        for position, cell in enumerate(order, 1):
+            treatment, treated = cells[int(cell)]
+            trial = Trial(f"b{block + 1:02d}-t{position:03d}", block + 1, treatment, int(generator.integers(2**31)))
+            trials.append(trial)
+            scenarios[trial.id] = treated
+    seconds = sum(
+        s.run.warmup.seconds + s.run.window.seconds + s.run.cooldown.seconds + TRIAL_OVERHEAD_S
+        for s in scenarios.values()
+    )
+    plan = Plan(
+        scenario.name,
+        tuple(trials),
+        tuple(treatment for treatment, _ in cells),
+        scenario.run.replicates,
+        seconds,
+    )
+    return plan, scenarios

@@ -1,0 +1,74 @@
+"""One operation, from intended start to released connection: the only hot path, shared by all load models."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from bench.model.sample import MISSING_NS, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
+
+    from bench.model.ports import Arguments, Execute, OpenPool
+
+Perform = "Callable[[int], Coroutine[None, None, None]]"
+
+_OK = int(Outcome.OK)
+_NO_ROWS = int(Outcome.NO_ROWS)
+_UNFINISHED = int(Outcome.UNFINISHED)
+
+
+def build_performer(
+    *,
+    now: Callable[[], int],
+    pool: OpenPool,
+    mix: Iterator[int],
+    executes: Sequence[Execute],
+    arguments: Sequence[Iterator[Arguments]],
+    needs_rows: Sequence[bool],
+    record: Callable[[tuple[int, ...]], None],
+) -> Callable[[int], Coroutine[None, None, None]]:
+    """Return ``perform(intended_ns)``, which runs and records the next operation of the mix.
+
+    A foreign error becomes an outcome by the driver's table; one that the table does not know is raised, because it is
+    a bug of ours. An operation cut off by the end of the trial is recorded as unfinished.
+    """
+    acquire, release, classify = pool.acquire, pool.release, pool.classify
+
+    async def perform(intended: int) -> None:
+        operation = next(mix)
+        values = next(arguments[operation])
+        acquired = completed = released = MISSING_NS
+        outcome = _OK
+        dispatched = now()
+        try:
+            connection = await acquire()
+            acquired = now()
+            try:
+                rows = await executes[operation](connection, values)
+                completed = now()
+                if not rows and needs_rows[operation]:
+                    outcome = _NO_ROWS
+            except Exception as error:
+                completed = now()
+                known = classify(error)
+                if known is None:
+                    raise
+                outcome = int(known)
+            finally:
+                await release(connection)
+            released = now()
+        except asyncio.CancelledError:
+            record((intended, dispatched, acquired, completed, released, operation, _UNFINISHED))
+            raise
+        except Exception as error:
+            known = classify(error)
+            if known is None:
+                raise
+            if completed == MISSING_NS:  # failed to get a connection
+                completed = now()
+            outcome = outcome if outcome != _OK else int(known)
+        record((intended, dispatched, acquired, completed, released, operation, outcome))
+
+    return perform

@@ -1,0 +1,191 @@
+"""One load process: opens its pool, waits at the barrier, runs its share of the load, hands back what it recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+import traceback
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+import numpy as np
+import uvloop
+
+from bench.design.arrivals import intended_starts
+from bench.design.parameters import mix, stream
+from bench.load.closed_loop import run_closed_loop
+from bench.load.drivers import find_driver
+from bench.load.job import Done, Failed, Ready
+from bench.load.open_loop import OpenArrivals
+from bench.load.performer import build_performer
+from bench.load.probe import Probe
+from bench.load.recorder import Recorder
+from bench.load.timetable import TimerfdTimetable
+from bench.load.users import run_users
+from bench.model.errors import BenchError
+from bench.model.facts import WorkerFacts
+from bench.model.scenario import ClosedLoop, OpenLoop, UserLoop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from bench.load.job import Job
+    from bench.model.ports import Execute, OpenPool
+    from bench.model.scenario import Operation
+
+PRIMING = 6
+"""Times each read is run on each connection before the load: one above the threshold of 5 (psycopg, plan cache)."""
+DRAIN_NS = 5_000_000_000
+"""How long operations in flight at the end may take before they are cut off and recorded as unfinished."""
+_THINK_RING = 65_536
+
+
+def _needs_rows(operation: Operation) -> bool:
+    """Tell whether an empty answer means that the arguments missed the data."""
+    last = operation.steps[-1].sql.strip().casefold()
+    return not operation.empty_ok and (last.startswith(("select", "with", "table")) or "returning" in last)
+
+
+def _is_read(operation: Operation) -> bool:
+    return not operation.is_transaction and operation.steps[0].sql.strip().casefold().startswith("select")
+
+
+async def _prime(
+    pool: OpenPool, size: int, job: Job, executes: Sequence[Execute], generator: np.random.Generator
+) -> int:
+    """Run every read ``PRIMING`` times on every connection; returns the executions each connection is sure to have.
+
+    Writes are not primed, because that would change data before the trial; the warm-up passes their threshold.
+    """
+    operations = job.scenario.operation
+    reads = [index for index, operation in enumerate(operations) if _is_read(operation)]
+    if not job.scenario.pool.prewarm or not reads:
+        return 0
+    connections = [await pool.acquire() for _ in range(size)]
+    try:
+        for index in reads:
+            arguments = stream(operations[index], job.populations, generator, job.share.worker, job.share.workers)
+            for _ in range(PRIMING):
+                await asyncio.gather(*(executes[index](connection, next(arguments)) for connection in connections))
+    finally:
+        for connection in connections:
+            await pool.release(connection)
+    return PRIMING if len(reads) == len(operations) else 0
+
+
+async def _load(
+    job: Job,
+    perform: Callable[[int], Coroutine[None, None, None]],
+    timetable: TimerfdTimetable,
+    recorder: Recorder,
+    span_ns: tuple[int, int],
+    generator: np.random.Generator,
+) -> None:
+    share = job.share
+    start_ns, end_ns = span_ns
+    match job.scenario.load:
+        case ClosedLoop(think_time=think_ns):
+            await run_closed_loop(
+                perform, timetable, clients=share.clients, think_time_ns=think_ns, start_ns=start_ns, end_ns=end_ns
+            )
+        case OpenLoop() as load:
+            starts = intended_starts(load, end_ns - start_ns, share.rate_share, generator) + start_ns
+            arrivals = OpenArrivals(perform, timetable, recorder.record, share.clients, end_ns)
+            await arrivals.run(starts.tolist())
+        case UserLoop(think_time=think_ns):
+            thinks = generator.exponential(think_ns, _THINK_RING).astype(np.int64).tolist()
+            await run_users(
+                perform, timetable, users=share.clients, think_times_ns=thinks, start_ns=start_ns, end_ns=end_ns
+            )
+
+
+async def _run(job: Job, pipe: Connection) -> Done:
+    scenario, share = job.scenario, job.share
+    generator = np.random.default_rng([job.seed, share.worker])
+    driver = find_driver(scenario.pool.driver)
+    async with driver.open_pool(job.endpoint, scenario.pool, share.pool_size) as pool:
+        executes = [pool.compile(operation) for operation in scenario.operation]
+        primed = await _prime(pool, share.pool_size, job, executes, generator)
+        recorder = Recorder()
+        with TimerfdTimetable() as timetable:
+            perform = build_performer(
+                now=timetable.now,
+                pool=pool,
+                mix=mix(scenario.operation, generator),
+                executes=executes,
+                arguments=[
+                    stream(op, job.populations, generator, share.worker, share.workers) for op in scenario.operation
+                ],
+                needs_rows=[_needs_rows(operation) for operation in scenario.operation],
+                record=recorder.record,
+            )
+            gc.collect()
+            gc.freeze()
+            pipe.send(Ready(dict(driver.versions())))
+            start_ns: int = await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
+            window_ns = start_ns + scenario.run.warmup
+            end_ns = window_ns + scenario.run.window
+            opened = pool.opened()
+            with Probe(timetable, window_ns, end_ns) as probe:
+                try:
+                    async with asyncio.timeout((end_ns + DRAIN_NS - timetable.now()) / 1e9):
+                        await _load(job, perform, timetable, recorder, (start_ns, end_ns), generator)
+                except TimeoutError:  # what was in flight is recorded as unfinished
+                    pass
+            pauses, paused_ns = probe.gc_pauses
+            facts = WorkerFacts(
+                worker=share.worker,
+                pool_size=share.pool_size,
+                clients=share.clients,
+                cpu_s=probe.cpu_s(),
+                wall_s=scenario.run.window.seconds,
+                loop_lag_p50_ns=probe.lag_ns(0.5),
+                loop_lag_p99_ns=probe.lag_ns(0.99),
+                loop_lag_max_ns=probe.lag_ns(1.0),
+                gc_pauses=pauses,
+                gc_pause_total_ns=paused_ns,
+                connections_opened=pool.opened() - opened,
+                rss_bytes=probe.rss_bytes(),
+                executions_per_connection_min=primed,
+            )
+        return Done(recorder.rows().tobytes(), facts)
+
+
+def _answer(job: Job, pipe: Connection) -> Done | Failed:
+    try:
+        return uvloop.run(_run(job, pipe))
+    except BenchError as error:
+        return Failed(error.problem, error.evidence, error.remedy)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
+        return _failure(job, error)
+
+
+def _failure(job: Job, error: Exception) -> Failed:
+    """Tell a server that cannot be reached, which is the user's, from an error of ours."""
+    causes = error.exceptions if isinstance(error, BaseExceptionGroup) else (error,)
+    text = "; ".join(f"{type(cause).__name__}: {cause}" for cause in causes)
+    foreign = (OSError, TimeoutError)
+    if all(isinstance(cause, foreign) or type(cause).__module__.startswith(("asyncpg", "psycopg")) for cause in causes):
+        return Failed(
+            f"worker {job.share.worker} could not use its pool at {job.endpoint.host}:{job.endpoint.port}",
+            text,
+            "Check that server and pooler run, know this user, and allow so many connections; `bench doctor` helps.",
+        )
+    remedy = "This is a bug in poolbench; please report it with the traceback."
+    return Failed(f"worker {job.share.worker} failed: {text}", traceback.format_exc(), remedy, bug=True)
+
+
+def main() -> None:
+    """Serve one job over the file descriptor given as the only argument."""
+    pipe = Connection(int(sys.argv[1]))
+    try:
+        job: Job = pipe.recv()
+        pipe.send(_answer(job, pipe))
+    except (EOFError, BrokenPipeError):  # the parent is gone; nobody is left to tell
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

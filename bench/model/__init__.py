@@ -1,0 +1,1 @@
+"""What everything talks about: scenarios, samples, facts, ports and errors. Values only, no I/O."""

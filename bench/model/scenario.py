@@ -1,0 +1,218 @@
+"""A scenario: one experiment, decoded from TOML into values that cannot be built invalid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from bench.model.budget import parse_budget
+from bench.model.parameters import Parameter, names_of  # noqa: TC001 - msgspec reads the annotations at run time
+from bench.model.units import Duration, Rate
+
+if TYPE_CHECKING:
+    from bench.model.budget import Budget
+
+Level = str | int | float | bool
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Every part of a scenario refuses keys it does not know."""
+
+
+def _require(holds: bool, message: str) -> None:  # noqa: FBT001 - reads as a sentence at the call
+    if not holds:
+        raise ValueError(message)
+
+
+class Dataset(_Part, frozen=True):
+    """The generated data: ``scale`` 1 is about 1 GB, ``seed`` makes it repeatable."""
+
+    scale: float = 0.1
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        _require(0 < self.scale <= 1000, "`scale` must lie in (0, 1000]")
+
+
+class Step(_Part, frozen=True):
+    """One statement of a transaction. ``args`` name parameters or values returned by earlier steps."""
+
+    sql: str
+    args: tuple[str, ...] = ()
+    returns: tuple[str, ...] = ()
+
+
+class Operation(_Part, frozen=True):
+    """One parametrised statement (``sql``) or transaction (``step``), the unit that is counted and timed."""
+
+    name: str
+    sql: str | None = None
+    step: tuple[Step, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    weight: float = 1.0
+    role: Literal["app", "owner"] = "app"
+    think_time: Duration | None = None
+    budget: tuple[str, ...] = ()
+    index: str | None = None
+    empty_ok: bool = False
+
+    def __post_init__(self) -> None:
+        _require((self.sql is None) != (not self.step), f"operation {self.name!r} needs either `sql` or `step`")
+        _require(self.weight > 0, f"operation {self.name!r}: `weight` must be above 0")
+        known = set(self.argument_names)
+        _require(len(known) == len(self.argument_names), f"operation {self.name!r} names a parameter twice")
+        for number, step in enumerate(self.step, 1):
+            missing = [name for name in step.args if name not in known]
+            _require(
+                not missing,
+                f"operation {self.name!r}, step {number}: no parameter or earlier result named {missing}",
+            )
+            known.update(step.returns)
+        for text in self.budget:
+            parse_budget(text)
+
+    @property
+    def argument_names(self) -> tuple[str, ...]:
+        """Names of the arguments drawn ahead, in the order of the parameters."""
+        return tuple(name for parameter in self.parameters for name in names_of(parameter))
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The statements, also where the operation is a single one."""
+        return self.step or (Step(sql=self.sql or "", args=self.argument_names),)
+
+    @property
+    def is_transaction(self) -> bool:
+        """A list of steps runs in one transaction; a single statement commits by itself."""
+        return bool(self.step)
+
+
+class ClosedLoop(_Part, frozen=True, tag_field="model", tag="closed"):
+    """``clients`` that each wait for their answer, then think."""
+
+    clients: int
+    think_time: Duration = Duration(0)
+
+    def __post_init__(self) -> None:
+        _require(self.clients >= 1, "`clients` must be at least 1")
+
+
+class OpenLoop(_Part, frozen=True, tag_field="model", tag="open"):
+    """Arrivals at ``rate`` whatever the answers do; at most ``max_in_flight`` operations at once."""
+
+    rate: Rate
+    arrival: Literal["poisson", "constant", "ramp"] = "poisson"
+    ramp_from: Rate = Rate(0)
+    max_in_flight: int = 1000
+
+    def __post_init__(self) -> None:
+        _require(self.rate > 0, "`rate` must be above 0")
+        _require(self.max_in_flight >= 1, "`max_in_flight` must be at least 1")
+        _require(self.arrival == "ramp" or not self.ramp_from, '`ramp_from` belongs to `arrival = "ramp"`')
+
+
+class UserLoop(_Part, frozen=True, tag_field="model", tag="users"):
+    """``users`` with exponentially distributed think time, sharing the pool."""
+
+    users: int
+    think_time: Duration
+
+    def __post_init__(self) -> None:
+        _require(self.users >= 1, "`users` must be at least 1")
+        _require(self.think_time > 0, "`think_time` must be above 0; without it use the closed loop")
+
+
+Load = ClosedLoop | OpenLoop | UserLoop
+
+
+class Pool(_Part, frozen=True):
+    """The pool inside the client. ``size`` counts the connections of all workers together."""
+
+    driver: Literal["asyncpg", "psycopg", "pgbench", "locust"] = "asyncpg"
+    size: int = 10
+    min_size: int | None = None
+    prewarm: bool = True
+    reset: Literal["default", "none"] = "default"
+    statement_cache: int = 100
+    workers: int | Literal["auto"] = "auto"
+    acquire_timeout: Duration | None = None
+    autocommit: bool = True
+    max_queries: int = 50_000
+    max_inactive: Duration = Duration(300_000_000_000)
+
+    def __post_init__(self) -> None:
+        _require(self.size >= 1, "`size` must be at least 1")
+        _require(
+            self.min_size is None or 0 <= self.min_size <= self.size,
+            "`min_size` must lie between 0 and `size`",
+        )
+        _require(self.workers == "auto" or self.workers >= 1, '`workers` must be "auto" or at least 1')
+        _require(self.statement_cache >= 0, "`statement_cache` must not be negative")
+        _require(self.max_queries >= 1, "`max_queries` must be at least 1")
+
+
+class Pooler(_Part, frozen=True):
+    """The proxy between client and server. Without ``size`` it gives every client connection a server connection."""
+
+    kind: Literal["none", "pgbouncer"] = "pgbouncer"
+    mode: Literal["transaction", "session", "statement"] = "transaction"
+    size: int | None = None
+    processes: int = 1
+    max_prepared_statements: int = 200
+
+    def __post_init__(self) -> None:
+        _require(self.size is None or self.size >= 1, "`size` must be at least 1")
+        _require(self.processes == 1, "`processes` above 1 is not supported yet: run one pgBouncer")
+        _require(self.max_prepared_statements >= 0, "`max_prepared_statements` must not be negative")
+
+
+class Run(_Part, frozen=True):
+    """How trials are run: window and warm-up of each, replicates of each treatment, their order."""
+
+    warmup: Duration = Duration(1_000_000_000)
+    window: Duration = Duration(5_000_000_000)
+    replicates: int = 5
+    order: Literal["random", "sequential"] = "random"
+    seed: int = 1
+    cooldown: Duration = Duration(0)
+
+    def __post_init__(self) -> None:
+        _require(self.replicates >= 1, "`replicates` must be at least 1")
+        _require(self.window >= 100_000_000, "`window` must be at least 100ms")
+
+
+class Scenario(_Part, frozen=True):
+    """One experiment. ``sweep`` maps dotted keys to levels; ``quick`` holds what ``--quick`` overrides."""
+
+    name: str
+    operation: tuple[Operation, ...]
+    load: Load
+    description: str = ""
+    dataset: Dataset = Dataset()
+    pool: Pool = Pool()
+    pooler: Pooler = Pooler()
+    run: Run = Run()
+    sweep: dict[str, tuple[Level, ...]] = {}
+    quick: dict[str, Level | tuple[Level, ...]] = {}
+    budgets: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _require(bool(self.operation), "a scenario needs at least one [[operation]]")
+        names = [operation.name for operation in self.operation]
+        _require(len(set(names)) == len(names), "two operations share a name")
+        _require(
+            len({operation.role for operation in self.operation}) == 1,
+            "operations of one scenario must share one `role`",
+        )
+        for text in self.budgets:
+            parse_budget(text)
+        for key, levels in self.sweep.items():
+            _require(bool(levels), f'`sweep."{key}"` has no levels')
+            _require(len(set(levels)) == len(levels), f'`sweep."{key}"` names a level twice')
+
+    @property
+    def all_budgets(self) -> tuple[Budget, ...]:
+        """Budgets of the whole scenario and of single operations."""
+        own = [parse_budget(text, operation.name) for operation in self.operation for text in operation.budget]
+        return (*(parse_budget(text) for text in self.budgets), *own)
