@@ -133,6 +133,9 @@ class Workers:
                 worker.pipe.send(self.start_ns)
         return self.start_ns
 
+    def mark_window(self) -> None:
+        """Do nothing: workers account for themselves."""
+
     def collect(self) -> Collected:
         """Wait for the end of the window and the drain, then join the workers' samples."""
         end_ns = self.start_ns + self._scenario.run.warmup + self._scenario.run.window + DRAIN_NS

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from bench.model.scenario_text import Overrides
+
 Level = str | int | float | bool
 
 
@@ -159,6 +161,8 @@ class RunFacts(_Facts, frozen=True):
     settings: dict[str, str]
     """pg_settings that differ from the built-in default."""
     seed: int
+    overrides: Overrides = Overrides()
+    """What the command line changed in the scenario."""
     caveats: tuple[Caveat, ...] = ()
     reported: tuple[ReportedTrial, ...] = ()
 

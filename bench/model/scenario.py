@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from bench.model.budget import parse_budget
-from bench.model.parameters import Parameter, names_of  # noqa: TC001 - msgspec reads the annotations at run time
+from bench.model.parameters import Parameter, names_of
 from bench.model.units import Duration, Rate
 
 if TYPE_CHECKING:

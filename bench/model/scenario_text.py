@@ -15,6 +15,7 @@ from bench.model.errors import ScenarioError
 from bench.model.scenario import (
     ClosedLoop,
     Dataset,
+    Level,
     OpenLoop,
     Operation,
     Pool,
@@ -149,11 +150,35 @@ def parse_scenario(text: str, source: str = "scenario") -> Scenario:
     return decode(read_raw(text, source), source)
 
 
-def quicken(raw: Raw, source: str) -> Raw:
-    """Apply the scenario's ``[quick]`` overrides, or shorter windows and three replicates where it has none."""
-    default = {"run.replicates": 3, "run.warmup": "500ms", "run.window": "1s"}
-    chosen = {**default, **raw.get("quick", {})}
-    sweeps = {key.removeprefix("sweep."): value for key, value in chosen.items() if key.startswith("sweep.")}
-    changed = override(raw, {key: value for key, value in chosen.items() if not key.startswith("sweep.")}, source)
-    changed.setdefault("sweep", {}).update(sweeps)
-    return changed
+class Overrides(msgspec.Struct, frozen=True):
+    """What the command line changed in a scenario: single values, and levels of swept keys. Stored with the run."""
+
+    settings: dict[str, Level] = {}
+    sweeps: dict[str, tuple[Level, ...]] = {}
+
+    def apply(self, raw: Raw, source: str) -> Raw:
+        """Return a copy of the raw scenario with the changes made; a key that is set is no longer swept."""
+        changed = override(raw, self.settings, source)
+        kept = {key: levels for key, levels in changed.get("sweep", {}).items() if key not in self.settings}
+        changed["sweep"] = {**kept, **{key: list(levels) for key, levels in self.sweeps.items()}}
+        return changed
+
+    def then(self, later: Overrides) -> Overrides:
+        """Join two; the later one wins."""
+        sweeps = {key: levels for key, levels in self.sweeps.items() if key not in later.settings}
+        settings = {key: level for key, level in self.settings.items() if key not in later.sweeps}
+        return Overrides({**settings, **later.settings}, {**sweeps, **later.sweeps})
+
+
+QUICK = {"run.replicates": 3, "run.warmup": "500ms", "run.window": "1s"}
+"""What ``--quick`` changes where the scenario's ``[quick]`` table does not say otherwise."""
+
+
+def quick_overrides(raw: Raw) -> Overrides:
+    """Return what ``--quick`` changes: fewer replicates, shorter windows, and what the scenario's ``[quick]`` adds."""
+    chosen = {**QUICK, **raw.get("quick", {})}
+    prefix = "sweep."
+    return Overrides(
+        {key: value for key, value in chosen.items() if not key.startswith(prefix)},
+        {key.removeprefix(prefix): tuple(value) for key, value in chosen.items() if key.startswith(prefix)},
+    )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bench.model.errors import ScenarioError
 from bench.model.scenario import ClosedLoop
-from bench.model.scenario_text import decode, override, parse_scenario, quicken, read_raw
+from bench.model.scenario_text import Overrides, decode, override, parse_scenario, quick_overrides, read_raw
 
 TEXT = """
 name = "lookup"
@@ -108,9 +108,17 @@ def test_an_override_of_a_value_that_is_no_table_is_refused() -> None:
 
 def test_quick_shortens_by_default_and_obeys_the_scenario_where_it_says_how() -> None:
     raw = read_raw(TEXT + '[quick]\n"sweep.pool.size" = [2]\n"run.window" = "700ms"\n', "t")
-    quick = decode(quicken(raw, "t"), "t")
+    quick = decode(quick_overrides(raw).apply(raw, "t"), "t")
     assert quick.sweep == {"pool.size": (2,)}
     assert (quick.run.window, quick.run.replicates) == (700_000_000, 3)
+
+
+def test_what_the_user_sets_is_no_longer_swept_and_what_he_sweeps_is_no_longer_set() -> None:
+    raw = read_raw(TEXT, "t")
+    fixed = Overrides({"pool.size": 7}).apply(raw, "t")
+    assert (decode(fixed, "t").pool.size, decode(fixed, "t").sweep) == (7, {})
+    later = Overrides({"pool.size": 7}).then(Overrides(sweeps={"pool.size": (3, 5)}))
+    assert decode(later.apply(raw, "t"), "t").sweep == {"pool.size": (3, 5)}
 
 
 @given(st.text())

@@ -1,0 +1,88 @@
+"""The command line: options -> values -> call -> print. Errors are printed here, once, and become exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from bench import __version__
+from bench.cli.output import INTERRUPTED, print_error, show_unicode_safely
+from bench.model.errors import BenchError
+
+COMMANDS = {
+    "doctor": "what this machine can do, each problem with its cure",
+    "up": "start the embedded PostgreSQL and pgBouncer",
+    "down": "stop the embedded servers",
+    "status": "show the embedded servers",
+    "env": "print shell exports for the embedded servers",
+    "schema": "migrate, audit, maintain partitions",
+    "seed": "load deterministic data",
+    "plan": "print the trials of a scenario; runs nothing",
+    "run": "run a scenario or a sweep, then analyse and report",
+    "analyse": "derive measurements and findings again from raw data",
+    "report": "render the HTML report of a run again",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is asked for: `bench --help` needs no numpy."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order a user meets them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"bench.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="bench")
+def cli() -> None:
+    r"""Benchmark PostgreSQL connection pools and queries, with evidence.
+
+    How big should the pool be, which queries miss their latency budget, and what would help, by how much?
+
+    \b
+    Example:
+      bench run scenarios/rating_lookup.toml --quick
+
+    \b
+    Exit codes: 0 done or passed, 1 a budget or regression gate failed, 2 usage or scenario error,
+    3 could not run or the run is invalid, 4 inconclusive, 130 interrupted.
+    """
+
+
+def main() -> None:
+    """Run the command line; the only place where errors become text and exit codes."""
+    show_unicode_safely()
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except BenchError as error:
+        print_error(error)
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:  # the reader of our output went away; there is nobody left to tell
+        sys.stderr.close()
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

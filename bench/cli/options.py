@@ -1,0 +1,68 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.model.levels import parse_setting, parse_sweep
+from bench.model.scenario_text import Overrides
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+def _stack(*options: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[..., Callable[..., Any]]:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+results_option = click.option(
+    "--results", "results_root", type=_FOLDER, default=Path("results"), show_default=True, help="Folder of run folders."
+)
+reports_option = click.option(
+    "--reports", "reports_root", type=_FOLDER, default=Path("reports"), show_default=True, help="Folder of HTML reports."
+)
+state_option = click.option(
+    "--state",
+    "state_root",
+    type=_FOLDER,
+    default=Path(".bench"),
+    show_default=True,
+    help="Folder of the embedded environment.",
+)
+server_options = _stack(
+    state_option,
+    click.option(
+        "--pg-bin", type=click.Path(path_type=Path), help="Folder of another PostgreSQL's binaries (14 to 18)."
+    ),
+    click.option("--pgbouncer", type=click.Path(path_type=Path), help="Another pgBouncer binary."),
+)
+attach_options = _stack(
+    click.option("--dsn", help="Attach to this server (no password in it: use PGPASSFILE, PGPASSWORD or a service)."),
+    click.option("--pooler-dsn", help="Attach to this pooler for the load."),
+    click.option("--pooler-admin-dsn", help="The pooler's admin console, for its counters."),
+)
+override_options = _stack(
+    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a value: pool.size=8."),
+    click.option(
+        "--sweep", "sweeps", multiple=True, metavar="KEY=LEVELS", help="Sweep a value: pool.size=1,2,4..32 (doubling)."
+    ),
+    click.option("--replicates", type=click.IntRange(min=1), help="Replicates of each treatment."),
+)
+
+
+def read_overrides(settings: Iterable[str], sweeps: Iterable[str], replicates: int | None) -> Overrides:
+    """Turn the options into overrides; raises ``ScenarioError`` for a malformed one."""
+    values = dict(parse_setting(text) for text in settings)
+    if replicates is not None:
+        values["run.replicates"] = replicates
+    return Overrides(values, dict(parse_sweep(text) for text in sweeps))

@@ -1,0 +1,1 @@
+"""The subject of a measurement: servers, pooler, schema, data, and the host they run on."""

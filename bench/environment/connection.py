@@ -1,0 +1,48 @@
+"""Short-lived connections of our own: migrations, probes, plans. The load never uses these."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from bench.model.errors import SetupError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.model.endpoint import Endpoint
+
+APPLICATION_NAME = "poolbench"
+CONNECT_TIMEOUT_S = 10
+
+
+def open_connection(endpoint: Endpoint, **options: Any) -> psycopg.Connection[Any]:
+    """Connect in autocommit; raises ``SetupError`` without the password in it."""
+    try:
+        return psycopg.connect(
+            host=endpoint.host,
+            port=endpoint.port,
+            dbname=endpoint.dbname,
+            user=endpoint.user,
+            password=endpoint.password,
+            autocommit=True,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            application_name=APPLICATION_NAME,
+            prepare_threshold=None,
+            **options,
+        )
+    except psycopg.OperationalError as error:
+        raise SetupError(
+            f"cannot connect to {endpoint.host}:{endpoint.port} as {endpoint.user}, database {endpoint.dbname}",
+            evidence=" ".join(str(error).split()),
+            remedy="Check that the server runs and accepts this user; `bench status` and `bench doctor` help.",
+        ) from None
+
+
+@contextlib.contextmanager
+def connected(endpoint: Endpoint, **options: Any) -> Iterator[psycopg.Connection[Any]]:
+    """Connect for the length of a block."""
+    with contextlib.closing(open_connection(endpoint, **options)) as connection:
+        yield connection

@@ -1,0 +1,203 @@
+"""Reads server and pooler counters at both ends of a window, and pool gauges in between."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import psutil
+from psycopg.rows import dict_row
+
+from bench.environment.connection import open_connection
+from bench.environment.probes import probe_sql
+from bench.model.facts import PoolerFacts, PoolGauges, ServerFacts, StatementFacts
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from bench.model.endpoint import Endpoint
+
+GAUGE_PERIOD_S = 0.25
+_GAUGES = ("cl_active", "cl_waiting", "sv_active", "sv_idle", "sv_used", "sv_login", "maxwait_us")
+
+
+def _cpu_s(process: psutil.Process | None, *, children: bool) -> dict[int, float]:
+    """CPU seconds by process id of a process and, where asked, of its children."""
+    found: dict[int, float] = {}
+    with contextlib.suppress(psutil.Error):
+        for member in [process, *(process.children() if children else [])] if process else []:
+            with contextlib.suppress(psutil.Error):
+                times = member.cpu_times()
+                found[member.pid] = times.user + times.system
+    return found
+
+
+def _grown(before: dict[int, float], after: dict[int, float]) -> float | None:
+    """CPU used by the processes seen at both ends; None where there was none to look at."""
+    return sum(after[pid] - before[pid] for pid in before.keys() & after.keys()) if after else None
+
+
+class ServerObserver:
+    """Differences of pg_stat_statements and pg_stat_database for the load's role."""
+
+    def __init__(self, admin: Endpoint, role: str, pid: int | None) -> None:
+        self._connection: psycopg.Connection[Any] = open_connection(admin, row_factory=dict_row)
+        self._version = self._connection.info.server_version // 10_000
+        self._role = role
+        self._process = psutil.Process(pid) if pid else None
+        self._before = self._read()
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._connection.close()
+
+    def _all(self, purpose: str, **arguments: object) -> list[dict[str, Any]]:
+        return self._connection.execute(probe_sql(purpose, self._version), arguments or None).fetchall()
+
+    def _read(self) -> tuple[int, dict[int, dict[str, Any]], dict[str, Any], dict[str, str], dict[int, float]]:
+        statements = {row["queryid"]: row for row in self._all("statements", role=self._role)}
+        settings = {row["name"]: row["value"] for row in self._all("settings")}
+        database = self._all("database")[0]
+        return time.monotonic_ns(), statements, database, settings, _cpu_s(self._process, children=True)
+
+    def begin(self) -> None:
+        """Take the reading that the differences start from."""
+        self._before = self._read()
+
+    def end(self, start_ns: int) -> ServerFacts:
+        """Take the second reading; instants are returned relative to ``start_ns``."""
+        since_ns, statements, database, settings, cpu = self._before
+        until_ns, statements_now, database_now, settings_now, cpu_now = self._read()
+        names = (
+            "calls",
+            "total_exec_s",
+            "rows",
+            "shared_blks_hit",
+            "shared_blks_read",
+            "temp_blks_written",
+            "wal_bytes",
+        )
+        grown = []
+        for queryid, row in statements_now.items():
+            earlier = statements.get(queryid, dict.fromkeys(names, 0))
+            difference = {name: row[name] - earlier[name] for name in names}
+            if difference["calls"] > 0:
+                difference["total_exec_s"] = float(difference["total_exec_s"])
+                grown.append(StatementFacts(queryid=queryid, query=row["query"], **difference))
+        changed = {
+            name: (settings.get(name, "default"), settings_now.get(name, "default"))
+            for name in sorted(settings.keys() | settings_now.keys())
+            if settings.get(name) != settings_now.get(name)
+        }
+        return ServerFacts(
+            statements=tuple(sorted(grown, key=lambda fact: -fact.total_exec_s)),
+            database={name: float(database_now[name] - database[name]) for name in database_now},
+            cpu_s=_grown(cpu, cpu_now),
+            backends_rss_bytes=self._backends_rss_bytes(),
+            settings_changed=changed,
+            since_ns=since_ns - start_ns,
+            until_ns=until_ns - start_ns,
+        )
+
+    def _backends_rss_bytes(self) -> int | None:
+        if self._process is None:
+            return None
+        total = 0
+        with contextlib.suppress(psutil.Error):
+            for child in self._process.children():
+                with contextlib.suppress(psutil.Error):
+                    total += child.memory_info().rss
+        return total
+
+
+class PoolerObserver:
+    """Differences of SHOW STATS and readings of SHOW POOLS for one database and user, by column name."""
+
+    def __init__(self, console: Endpoint, load: Endpoint, pid: int | None) -> None:
+        self._connection: psycopg.Connection[Any] = open_connection(console, row_factory=dict_row)
+        self._load = load
+        self._process = psutil.Process(pid) if pid else None
+        self._gauges: list[tuple[int, dict[str, Any]]] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._lock = threading.Lock()
+        self._before = self._read()
+
+    def close(self) -> None:
+        """Stop watching and disconnect."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+        self._connection.close()
+
+    def _show(self, what: str) -> list[dict[str, Any]]:
+        with self._lock:
+            return self._connection.execute(f"SHOW {what}".encode()).fetchall()
+
+    def _read(self) -> tuple[int, dict[str, int], dict[int, float]]:
+        rows = [row for row in self._show("STATS") if row["database"] == self._load.dbname]
+        totals = {name: int(value) for row in rows for name, value in row.items() if name.startswith("total_")}
+        return time.monotonic_ns(), totals, _cpu_s(self._process, children=False)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(GAUGE_PERIOD_S):
+            for row in self._show("POOLS"):
+                if (row["database"], row["user"]) == (self._load.dbname, self._load.user):
+                    self._gauges.append((time.monotonic_ns(), row))
+
+    def begin(self) -> None:
+        """Take the reading that the differences start from, and watch the gauges from now on."""
+        self._before = self._read()
+        self._thread.start()
+
+    def end(self, start_ns: int, *, mode: str, pool_size: int, max_prepared_statements: int) -> PoolerFacts:
+        """Take the second reading; instants are returned relative to ``start_ns``."""
+        since_ns, before, cpu = self._before
+        until_ns, after, cpu_now = self._read()
+        self._stop.set()
+        self._thread.join()
+        gauges = (
+            PoolGauges(t_ns=instant - start_ns, **{name: int(row[name]) for name in _GAUGES})
+            for instant, row in self._gauges
+        )
+        version = self._show("VERSION")[0]
+        rss = None
+        if self._process is not None:
+            with contextlib.suppress(psutil.Error):
+                rss = self._process.memory_info().rss
+        return PoolerFacts(
+            version=str(next(iter(version.values()))),
+            mode=mode,
+            pool_size=pool_size,
+            max_prepared_statements=max_prepared_statements,
+            stats={name: after[name] - before.get(name, 0) for name in after},
+            gauges=tuple(gauges),
+            cpu_s=_grown(cpu, cpu_now),
+            rss_bytes=rss,
+            since_ns=since_ns - start_ns,
+            until_ns=until_ns - start_ns,
+        )
+
+
+class Observation:
+    """Server and pooler together, as a context around one trial."""
+
+    def __init__(self, server: ServerObserver, pooler: PoolerObserver | None) -> None:
+        self.server = server
+        self.pooler = pooler
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.close()
+        if self.pooler:
+            self.pooler.close()
+
+    def begin(self) -> None:
+        """Read both, the pooler last, because its counters move fastest."""
+        self.server.begin()
+        if self.pooler:
+            self.pooler.begin()

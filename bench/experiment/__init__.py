@@ -1,0 +1,1 @@
+"""Composition: the only place that knows environment, load, store, analysis and report together."""

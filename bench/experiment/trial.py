@@ -1,0 +1,95 @@
+"""One trial: pooler as the treatment asks, workers at the barrier, counters read at both ends of the window."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bench.environment.observation import Observation, PoolerObserver, ServerObserver
+from bench.load.pgbench import Pgbench
+from bench.load.workers import Workers
+from bench.model.facts import TrialFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.design.parameters import Populations
+    from bench.design.plan import Trial
+    from bench.experiment.target import Target
+    from bench.model.sample import Samples
+    from bench.model.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """What one trial leaves: raw samples and facts."""
+
+    trial: Trial
+    samples: Samples
+    facts: TrialFacts
+    versions: dict[str, str]
+
+
+def _sleep_until(instant_ns: int) -> None:
+    while (left := instant_ns - time.monotonic_ns()) > 0:
+        time.sleep(left / 1e9)
+
+
+@contextlib.contextmanager
+def _observe(target: Target, *, pooled: bool) -> Iterator[Observation]:
+    with contextlib.ExitStack() as stack:
+        server = ServerObserver(target.admin, target.direct.user, target.server_pid)
+        stack.callback(server.close)
+        pooler = None
+        if pooled and target.console is not None:
+            pooler = PoolerObserver(target.console, target.direct, target.pooler_pid)
+            stack.callback(pooler.close)
+        yield Observation(server, pooler)
+
+
+def run_trial(target: Target, scenario: Scenario, trial: Trial, populations: Populations) -> TrialRecord:
+    """Run one trial; raises ``SetupError`` where the load could not begin or a worker died."""
+    pooled = scenario.pooler.kind != "none"
+    endpoint = target.prepare(scenario)
+    cores = len(os.sched_getaffinity(0))
+    generator: Workers | Pgbench
+    if scenario.pool.driver == "pgbench":
+        generator = Pgbench(target.pgbench(), endpoint, scenario, populations, trial.seed, cores)
+    else:
+        generator = Workers(endpoint, scenario, populations, trial.seed, cores)
+    with generator, _observe(target, pooled=pooled) as observation:
+        started_utc = datetime.now(UTC).isoformat(timespec="milliseconds")
+        start_ns = generator.start()
+        _sleep_until(start_ns + scenario.run.warmup)
+        observation.begin()
+        generator.mark_window()
+        _sleep_until(start_ns + scenario.run.warmup + scenario.run.window)
+        generator.mark_window()
+        pooler = None
+        if observation.pooler:
+            pooler = observation.pooler.end(
+                start_ns,
+                mode=scenario.pooler.mode,
+                pool_size=target.pooler_size(scenario),
+                max_prepared_statements=scenario.pooler.max_prepared_statements,
+            )
+        server = observation.server.end(start_ns)
+        collected = generator.collect()
+    facts = TrialFacts(
+        trial_id=trial.id,
+        started_utc=started_utc,
+        window_start_ns=scenario.run.warmup,
+        window_end_ns=scenario.run.warmup + scenario.run.window,
+        operations=tuple(operation.name for operation in scenario.operation),
+        workers=collected.workers,
+        cores=cores,
+        load_average_1m=os.getloadavg()[0],
+        pooler=pooler,
+        server=server,
+        notes=target.caveats(scenario),
+    )
+    return TrialRecord(trial, collected.samples, facts, generator.versions)
