@@ -1,0 +1,1 @@
+"""Where a run is kept: the only room that knows what lies where in a results folder."""
