@@ -29,7 +29,12 @@ results_option = click.option(
     "--results", "results_root", type=_FOLDER, default=Path("results"), show_default=True, help="Folder of run folders."
 )
 reports_option = click.option(
-    "--reports", "reports_root", type=_FOLDER, default=Path("reports"), show_default=True, help="Folder of HTML reports."
+    "--reports",
+    "reports_root",
+    type=_FOLDER,
+    default=Path("reports"),
+    show_default=True,
+    help="Folder of HTML reports.",
 )
 state_option = click.option(
     "--state",

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations at run time
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from bench.model.scenario import ClosedLoop, OpenLoop
+from bench.model.scenario import ClosedLoop, Level, OpenLoop
 from bench.model.scenario_text import decode, override
 
 if TYPE_CHECKING:
-    from bench.model.scenario import Level, Scenario
+    from collections.abc import Mapping
+
+    from bench.model.scenario import Scenario
     from bench.model.scenario_text import Raw
 
 TRIAL_OVERHEAD_S = 1.5

@@ -7,16 +7,15 @@ import json
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import psutil
 from psycopg import sql
 
 from bench.environment.connection import connected
 from bench.environment.pgbouncer import CONSOLE_USER, PgBouncer, PoolerSettings, find_pgbouncer
 from bench.environment.postgres import ADMIN, DATABASE, Postgres, embedded_bindir, major_version, reachable_install
-from bench.environment.process import end_process, make_folder, server_account
+from bench.environment.process import end_process, is_alive, let_go, make_folder, server_account
 from bench.environment.state import (
     Detached,
     exclusive_use,
@@ -142,17 +141,11 @@ def _start(where: Where, *, detached: bool) -> Environment:
     return Environment(postgres, pooler, app_password, notes)
 
 
-def _alive(pid: int, name: str) -> bool:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).name().startswith(name)
-    return False
-
-
 def find_running(where: Where) -> Environment | None:
     """Return the environment that `bench up` left running, None if there is none (or its processes are gone)."""
     root = make_state_folder(where.state_root)
     state = read_detached(root)
-    if state is None or not (_alive(state.pg_pid, "postgres") and _alive(state.pooler_pid, "pgbouncer")):
+    if state is None or not (is_alive(state.pg_pid, "postgres") and is_alive(state.pooler_pid, "pgbouncer")):
         return None
     known = Where(where.state_root, Path(state.bindir), Path(state.pgbouncer))
     postgres, pooler, app_password, notes = _assemble(known)
@@ -160,6 +153,19 @@ def find_running(where: Where) -> Environment | None:
     settings = PoolerSettings(state.mode, state.pool_size, state.max_prepared_statements)
     pooler.adopt(state.pooler_port, state.pg_port, settings)
     return Environment(postgres, pooler, app_password, notes)
+
+
+def describe(environment: Environment | None) -> dict[str, Any]:
+    """Return what may be shown of an environment: versions and ports, no secret."""
+    if environment is None:
+        return {"running": False}
+    postgres, pooler = environment.postgres, environment.pooler
+    return {
+        "running": True,
+        "postgresql": {"version": postgres.version, "port": postgres.port, "database": DATABASE},
+        "pgbouncer": {"version": ".".join(map(str, pooler.version)), "port": pooler.port, "mode": pooler.settings.mode},
+        "notes": list(environment.notes),
+    }
 
 
 def pids(environment: Environment, where: Where) -> tuple[int | None, int | None]:
@@ -186,15 +192,16 @@ def up(where: Where) -> Environment:
             pg_version=postgres.version,
             bindir=str(postgres.bindir),
             pg_port=postgres.port,
-            pg_pid=postgres.process.pid,
+            pg_pid=let_go(postgres.process),
             pgbouncer=str(find_pgbouncer(where.pgbouncer, where.state_root.resolve())),
             pooler_port=pooler.port,
-            pooler_pid=pooler.process.pid,
+            pooler_pid=let_go(pooler.process),
             mode=pooler.settings.mode,
             pool_size=pooler.settings.pool_size,
             max_prepared_statements=pooler.settings.max_prepared_statements,
         )
         write_detached(where.state_root.resolve(), state)
+        postgres.process = pooler.process = None
         return environment
 
 
@@ -212,9 +219,9 @@ def _clean_up(where: Where) -> bool:
     state = read_detached(root)
     if state is None:
         return False
-    if _alive(state.pooler_pid, "pgbouncer"):
+    if is_alive(state.pooler_pid, "pgbouncer"):
         end_process(state.pooler_pid, (signal.SIGQUIT,), patience_s=3)
-    if _alive(state.pg_pid, "postgres"):
+    if is_alive(state.pg_pid, "postgres"):
         end_process(state.pg_pid, (signal.SIGINT, signal.SIGQUIT), patience_s=20)
     write_detached(root, None)
     return True

@@ -19,6 +19,7 @@ from bench.environment.process import (
     can_reach,
     end_process,
     free_port,
+    is_alive,
     last_lines,
     make_folder,
     run_as,
@@ -118,9 +119,9 @@ class Postgres:
         """The postmaster's process id as its own file tells it, None while it does not run."""
         try:
             pid = int((self.data / "postmaster.pid").read_text().split()[0])
-            return pid if psutil.Process(pid).name().startswith(("postgres", "postmaster")) else None
-        except (OSError, ValueError, IndexError, psutil.NoSuchProcess):
+        except (OSError, ValueError, IndexError):
             return None
+        return pid if is_alive(pid, "postgres") else None
 
     def initialise(self) -> None:
         """Create the cluster with scram-sha-256 and the superuser's password, unless it is there already."""

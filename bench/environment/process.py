@@ -186,6 +186,21 @@ def end_process(pid: int, signals: Sequence[signal.Signals], patience_s: float =
             return
 
 
+def is_alive(pid: int, name: str) -> bool:
+    """Tell whether a process of that name runs under the id; a zombie does not."""
+    try:
+        process = psutil.Process(pid)
+        return process.name().startswith(name) and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def let_go(process: subprocess.Popen[bytes]) -> int:
+    """Stop keeping a server that is to outlive us; returns its id."""
+    process.returncode = 0  # else Popen warns at its end that the process still runs, which is what we want
+    return process.pid
+
+
 def last_lines(log: Path, count: int = 4) -> str:
     """Return the end of a log on one line, for an error's evidence."""
     with contextlib.suppress(OSError):

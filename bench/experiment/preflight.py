@@ -25,7 +25,7 @@ def server_connections(scenario: Scenario) -> int:
 def check_connections(scenarios: Iterable[Scenario], usable: int) -> None:
     """Refuse a treatment that needs more server connections than an ordinary role can have.
 
-    ``usable`` is max_connections without the reserved ones (design: instances x pool sizes <= max_connections - reserved).
+    ``usable`` is max_connections without the reserved ones: instances x pool sizes must fit into that.
     """
     needed = max(server_connections(scenario) for scenario in scenarios) + OWN_CONNECTIONS
     if needed > usable:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.design.plan import Plan, expand
+from bench.design.plan import expand
 from bench.environment.resources import shipped_folder
 from bench.model.errors import ScenarioError
-from bench.model.scenario_text import Overrides, decode, quick_overrides, read_raw
+from bench.model.scenario_text import decode, quick_overrides, read_raw
 
 if TYPE_CHECKING:
+    from bench.design.plan import Plan
     from bench.model.scenario import Scenario
-    from bench.model.scenario_text import Raw
+    from bench.model.scenario_text import Overrides, Raw
 
 MOST_BYTES = 1_000_000
 """A scenario larger than this is a mistake, such as a data file named by accident."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bench.environment.observation import Observation, PoolerObserver, ServerObserver
+from bench.experiment.preflight import server_connections
 from bench.load.pgbench import Pgbench
 from bench.load.workers import Workers
 from bench.model.facts import TrialFacts
@@ -32,6 +33,13 @@ class TrialRecord:
     samples: Samples
     facts: TrialFacts
     versions: dict[str, str]
+
+    @property
+    def throughput(self) -> float:
+        """Operations completed per second inside the window, for progress only."""
+        done, facts = self.samples.completed_ns, self.facts
+        inside = (done >= facts.window_start_ns) & (done < facts.window_end_ns)
+        return float(inside.sum()) / ((facts.window_end_ns - facts.window_start_ns) / 1e9)
 
 
 def _sleep_until(instant_ns: int) -> None:
@@ -74,7 +82,7 @@ def run_trial(target: Target, scenario: Scenario, trial: Trial, populations: Pop
             pooler = observation.pooler.end(
                 start_ns,
                 mode=scenario.pooler.mode,
-                pool_size=target.pooler_size(scenario),
+                pool_size=server_connections(scenario),
                 max_prepared_statements=scenario.pooler.max_prepared_statements,
             )
         server = observation.server.end(start_ns)
@@ -90,6 +98,6 @@ def run_trial(target: Target, scenario: Scenario, trial: Trial, populations: Pop
         load_average_1m=os.getloadavg()[0],
         pooler=pooler,
         server=server,
-        notes=target.caveats(scenario),
+        notes=target.caveats,
     )
     return TrialRecord(trial, collected.samples, facts, generator.versions)

@@ -87,6 +87,11 @@ class Operation(_Part, frozen=True):
         """A list of steps runs in one transaction; a single statement commits by itself."""
         return bool(self.step)
 
+    @property
+    def is_read(self) -> bool:
+        """A single SELECT: safe to prime, to repeat and to explain."""
+        return not self.step and (self.sql or "").strip().casefold().startswith("select")
+
 
 class ClosedLoop(_Part, frozen=True, tag_field="model", tag="closed"):
     """``clients`` that each wait for their answer, then think."""

@@ -1,0 +1,39 @@
+"""`bench report`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.cli.options import reports_option, results_option
+from bench.cli.output import json_option, print_json
+from bench.cli.progress import choose_progress
+from bench.experiment.derive import derive
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command("report")
+@click.argument("runs", nargs=-1, required=True)
+@results_option
+@reports_option
+@json_option
+def command(runs: tuple[str, ...], *, results_root: Path, reports_root: Path, as_json: bool) -> None:
+    r"""Render the HTML report of each of RUNS again. Needs no database.
+
+    \b
+    Example:
+      bench report latest
+    """
+    rendered = []
+    with choose_progress() as progress:
+        for run in runs:
+            derived = derive(run, results_root, reports_root, progress)
+            rendered.append({"run_id": derived.run_id, "path": str(derived.path), "report": str(derived.report)})
+    if as_json:
+        print_json("report", {"reports": rendered})
+        return
+    for row in rendered:
+        click.echo(row["report"])

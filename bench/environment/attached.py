@@ -1,0 +1,94 @@
+"""Somebody else's servers: measured, never migrated, seeded, reset or reconfigured."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from bench.model.endpoint import Endpoint
+from bench.model.errors import ScenarioError, SetupError
+from bench.model.facts import Caveat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONNECT_TIMEOUT_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Connection strings as libpq reads them: URIs or key=value, with PG* variables, service and password files."""
+
+    dsn: str
+    pooler_dsn: str | None = None
+    console_dsn: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """An attached target that answered."""
+
+    admin: Endpoint
+    direct: Endpoint
+    pooled: Endpoint | None
+    console: Endpoint | None
+    caveats: tuple[Caveat, ...]
+    versions: dict[str, str]
+
+
+def _reach(dsn: str, what: str, *, simple: bool = False) -> tuple[Endpoint, str]:
+    """Connect once, so that libpq resolves every default; returns the address and the server's version."""
+    try:
+        conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError as error:
+        raise ScenarioError(
+            f"the {what} connection string cannot be read: {' '.join(str(error).split())}",
+            remedy="Write postgresql://USER@HOST:PORT/DBNAME or `host=… port=… dbname=… user=…`.",
+        ) from None
+    try:
+        with psycopg.connect(dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+            info = connection.info
+            if not simple:
+                connection.execute("SELECT 1")
+            endpoint = Endpoint(
+                host=info.host, port=info.port, dbname=info.dbname, user=info.user, password=info.password or ""
+            )
+            return endpoint, info.parameter_status("server_version") or "unknown"
+    except psycopg.Error as error:
+        raise SetupError(
+            f"cannot reach the {what}",
+            evidence=" ".join(str(error).split()),
+            remedy="Check host, port, database, user and password (PGPASSFILE, PGPASSWORD), and that it runs.",
+        ) from None
+
+
+@contextlib.contextmanager
+def attach(attachment: Attachment) -> Iterator[Reached]:
+    """Reach the server and, where named, its pooler and the pooler's admin console."""
+    direct, version = _reach(attachment.dsn, "server")
+    versions = {"postgresql": version}
+    pooled = console = None
+    caveats = [
+        Caveat(
+            code="attached",
+            text="an attached server: its processes are not ours, so their CPU and memory are unknown",
+            cure="Run on the server's own machine with the embedded environment to have them.",
+        )
+    ]
+    if attachment.pooler_dsn:
+        pooled, _ = _reach(attachment.pooler_dsn, "pooler")
+        if attachment.console_dsn:
+            console, versions["pgbouncer"] = _reach(attachment.console_dsn, "pooler's admin console", simple=True)
+        else:
+            caveats.append(
+                Caveat(
+                    code="pooler-unobserved",
+                    text="the pooler's admin console was not named, so its waits and gauges are unknown",
+                    cure="Name it with `--pooler-admin-dsn` (a user in `stats_users` is enough).",
+                )
+            )
+    yield Reached(direct, direct, pooled, console, tuple(caveats), versions)

@@ -1,0 +1,112 @@
+"""From raw files to measurements, findings, verdict and report: the end of `bench run`, and all of `bench analyse`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.analysis.analyse import analyse
+from bench.design.plan import expand
+from bench.model.errors import StoreError
+from bench.model.scenario_text import decode, read_raw
+from bench.report.document import build_document
+from bench.report.html import render_report
+from bench.report.material import Material
+from bench.report.sections.files import RawFile
+from bench.store.disk import make_folder, replace_file
+from bench.store.runs import open_run
+
+if TYPE_CHECKING:
+    from bench.design.plan import Plan
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bench.analysis.analyse import Analysis
+    from bench.experiment.progress import Progress
+    from bench.model.scenario import Scenario
+    from bench.store.reader import RunReader
+
+RAW_FILES = {
+    "run.json": "what holds for the whole run: versions, schema, settings, seed",
+    "scenario.toml": "the scenario, verbatim",
+    "plan.json": "all trials in the order they ran",
+    "host.json": "the machine",
+    "measurements.json": "every measurement with its interval",
+    "measurements.parquet": "the same, one row per metric",
+    "findings.json": "findings with evidence and patches",
+    "verdict.json": "budget lines",
+    "trials": "samples, histograms, facts and plans of each trial",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What a finished analysis leaves."""
+
+    run_id: str
+    path: Path
+    report: Path
+    analysis: Analysis
+
+
+def derive(run: Path | str, results_root: Path, reports_root: Path, progress: Progress) -> Derived:
+    """Analyse a stored run again, replace its derived files and render its report; raises ``StoreError``."""
+    reader = open_run(run, results_root)
+    progress.note("analysing")
+    scenario, plan, scenarios = _restore(reader)
+    stored = (
+        (each.trial, each.facts, each.samples(), each.plans()) for each in reader.trials() if each.failure is None
+    )
+    analysis = analyse(reader.facts, plan, scenario, scenarios, stored)
+    reader.write_derived(analysis.measurements, analysis.findings, analysis.verdict)
+    progress.note("rendering the report")
+    return Derived(reader.run_id, reader.path, _render(reader, scenario, analysis, reports_root), analysis)
+
+
+def _restore(reader: RunReader) -> tuple[Scenario, Plan, dict[str, Scenario]]:
+    """Return the scenario as it ran, its plan, and the scenario of each trial."""
+    source = str(reader.path / "scenario.toml")
+    raw = reader.facts.overrides.apply(read_raw(reader.scenario_text, source), source)
+    scenario = decode(raw, source)
+    if reader.facts.reported:
+        return scenario, reader.plan, {}
+    plan, scenarios = expand(raw, source)
+    if plan.trials != reader.plan.trials:
+        raise StoreError(
+            f"{reader.path}: the plan does not follow from the scenario",
+            evidence="scenario.toml or plan.json was changed after the run",
+            remedy="Restore both files; raw data are written once.",
+        )
+    return scenario, reader.plan, scenarios
+
+
+def _files(reader: RunReader, folder: Path) -> Iterator[RawFile]:
+    for name, holds in RAW_FILES.items():
+        path = reader.path / name
+        if path.exists():
+            yield RawFile(os.path.relpath(path, folder), holds)
+
+
+def _render(reader: RunReader, scenario: Scenario, analysis: Analysis, reports_root: Path) -> Path:
+    folder = reports_root / reader.run_id
+    material = Material(
+        run=reader.facts,
+        measurements=analysis.measurements,
+        findings=analysis.findings,
+        verdict=analysis.verdict,
+        answer=analysis.answer,
+        scenario=scenario,
+        scenario_text=reader.scenario_text,
+        plan=reader.plan,
+        host=reader.host,
+        trials=analysis.summaries,
+        plans=analysis.plans,
+        files=tuple(_files(reader, folder.resolve())),
+    )
+    page = render_report(build_document(material))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        make_folder(folder)
+    replace_file(folder / "index.html", page.encode())
+    return folder / "index.html"

@@ -1,0 +1,120 @@
+"""Where the load goes: the embedded environment, or servers of somebody else that we only measure."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from bench.environment import embedded, migrations
+from bench.environment.attached import Attachment, attach
+from bench.environment.connection import connected
+from bench.environment.dataset import provide_dataset
+from bench.environment.embedded import session
+from bench.environment.pgbouncer import PoolerSettings
+from bench.experiment.preflight import server_connections
+from bench.model.errors import SetupError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.environment.embedded import Environment, Where
+    from bench.experiment.progress import Progress
+    from bench.model.endpoint import Endpoint
+    from bench.model.facts import Caveat
+    from bench.model.scenario import Dataset, Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Addresses by purpose. ``environment`` is ours to reconfigure; an attached target has none."""
+
+    admin: Endpoint
+    """Reads counters; never carries load."""
+    direct: Endpoint
+    """The load's role at the server."""
+    pooled: Endpoint | None
+    console: Endpoint | None
+    server_pid: int | None
+    pooler_pid: int | None
+    environment: Environment | None
+    caveats: tuple[Caveat, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def prepare(self, scenario: Scenario) -> Endpoint:
+        """Bring the pooler into the state the treatment asks for; returns where the load connects."""
+        if scenario.pooler.kind == "none":
+            return self.direct
+        if self.pooled is None:
+            raise SetupError(
+                "the scenario drives its load through pgBouncer, and no pooler is attached",
+                remedy="Name one with `--pooler-dsn`, or run direct with `--set pooler.kind=none`.",
+            )
+        if self.environment is not None:
+            settings = PoolerSettings(
+                scenario.pooler.mode, server_connections(scenario), scenario.pooler.max_prepared_statements
+            )
+            self.environment.pooler.apply(settings, self.pooled.dbname)
+        return self.pooled
+
+    def usable_connections(self) -> int:
+        """Return the connections an ordinary role can have at the server."""
+        with connected(self.admin) as connection:
+            names = ("max_connections", "superuser_reserved_connections", "reserved_connections")
+            values = {
+                name: int(row[0])
+                for name in names
+                if (row := connection.execute("SELECT current_setting(%s, true)", [name]).fetchone()) and row[0]
+            }
+        return values["max_connections"] - sum(value for name, value in values.items() if name != "max_connections")
+
+    def pgbench(self) -> Path:
+        """Return the pgbench binary that belongs to the server, or the one on the path."""
+        beside = self.environment.postgres.bindir / "pgbench" if self.environment else None
+        found = beside if beside and beside.is_file() else shutil.which("pgbench")
+        if found is None:
+            raise SetupError("pgbench is not installed", remedy="Install the `postgresql-contrib` package.")
+        return Path(found)
+
+
+@contextlib.contextmanager
+def open_target(where: Where | Attachment, dataset: Dataset, progress: Progress) -> Iterator[Target]:
+    """Bring up or reach the target; the embedded one is migrated to head and holds the scenario's data."""
+    if isinstance(where, Attachment):
+        with attach(where) as reached:
+            yield Target(
+                admin=reached.admin,
+                direct=reached.direct,
+                pooled=reached.pooled,
+                console=reached.console,
+                server_pid=None,
+                pooler_pid=None,
+                environment=None,
+                caveats=reached.caveats,
+                versions=reached.versions,
+            )
+        return
+    progress.note("starting the embedded PostgreSQL and pgBouncer")
+    with session(where) as environment:
+        for note in environment.notes:
+            progress.note(f"  {note}")
+        migrations.upgrade(environment.admin.dsn())
+        provide_dataset(environment.admin, dataset, progress.note)
+        server_pid, pooler_pid = embedded.pids(environment, where)
+        with psycopg.connect(environment.admin.dsn()) as connection:
+            version = connection.info.parameter_status("server_version") or "unknown"
+        yield Target(
+            admin=environment.admin,
+            direct=environment.app,
+            pooled=environment.pooled,
+            console=environment.pooler.console,
+            server_pid=server_pid,
+            pooler_pid=pooler_pid,
+            environment=environment,
+            caveats=environment.pooler.caveats,
+            versions={"postgresql": version, "pgbouncer": ".".join(map(str, environment.pooler.version))},
+        )

@@ -1,0 +1,81 @@
+"""Real servers for the tests: started once a session, gone with it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.environment.embedded import Where, session
+from bench.environment.postgres import embedded_bindir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.environment.embedded import Environment
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def system_bindir() -> Path:
+    """Return the distribution's own PostgreSQL, the second version that everything is tried on."""
+    if shutil.which("pg_config"):
+        folder = Path(
+            subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True, check=True).stdout.strip()
+        )
+        if (folder / "initdb").is_file():
+            return folder
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.fail("the distribution's PostgreSQL server is not installed: run `make test`, which installs it")
+    return found[-1].parent
+
+
+BINDIRS = {"embedded": embedded_bindir, "system": system_bindir}
+
+
+@pytest.fixture(scope="session", params=list(BINDIRS))
+def bindir(request: pytest.FixtureRequest) -> Path:
+    """Each PostgreSQL that the tests run on."""
+    return BINDIRS[request.param]()
+
+
+@pytest.fixture(scope="session")
+def pgbouncer() -> Path | None:
+    """The pgBouncer that `make setup` built, None where the system's own is good enough."""
+    built = CHECKOUT / ".bench" / "pgbouncer" / "bin" / "pgbouncer"
+    return built if built.is_file() else None
+
+
+def make_open_folder() -> Path:
+    """Return a new folder that another account may pass through, as a checkout is; pytest's own are closed."""
+    folder = Path(tempfile.mkdtemp(prefix="poolbench-test-"))
+    folder.chmod(0o711)
+    return folder
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder for one test that the servers' account can enter."""
+    folder = make_open_folder()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def where(pgbouncer: Path | None) -> Iterator[Where]:
+    """A state folder of the test session's own."""
+    folder = make_open_folder()
+    yield Where(folder / ".bench", embedded_bindir(), pgbouncer)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def environment(where: Where) -> Iterator[Environment]:
+    """The embedded environment, empty, shared by the session."""
+    with session(where) as running:
+        yield running
