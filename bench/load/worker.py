@@ -48,10 +48,6 @@ def _needs_rows(operation: Operation) -> bool:
     return not operation.empty_ok and (last.startswith(("select", "with", "table")) or "returning" in last)
 
 
-def _is_read(operation: Operation) -> bool:
-    return not operation.is_transaction and operation.steps[0].sql.strip().casefold().startswith("select")
-
-
 async def _prime(
     pool: OpenPool, size: int, job: Job, executes: Sequence[Execute], generator: np.random.Generator
 ) -> int:
@@ -60,7 +56,7 @@ async def _prime(
     Writes are not primed, because that would change data before the trial; the warm-up passes their threshold.
     """
     operations = job.scenario.operation
-    reads = [index for index, operation in enumerate(operations) if _is_read(operation)]
+    reads = [index for index, operation in enumerate(operations) if operation.is_read]
     if not job.scenario.pool.prewarm or not reads:
         return 0
     connections = [await pool.acquire() for _ in range(size)]
