@@ -92,7 +92,7 @@ class RunReader:
     def plan(self) -> Plan:
         """All trials in the order they were to run."""
         if self._reported and not (self.path / layout.PLAN).exists():
-            return Plan(self.facts.scenario, (), tuple(stated.treatment for stated in self.facts.reported), 0, 0.0)
+            return Plan(self.facts.scenario, (), (), 0, 0.0)
         return load_plan(self.path)
 
     @property

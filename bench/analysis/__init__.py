@@ -1,0 +1,1 @@
+"""Samples and facts in, measurements, findings and verdicts out. Pure."""

@@ -1,0 +1,86 @@
+"""The whole analysis: samples and facts of a run in, measurements, answer, verdict and findings out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.analysis.answer import answer_pool_size
+from bench.analysis.explain import parse_plan
+from bench.analysis.findings import find_all
+from bench.analysis.findings.context import Context
+from bench.analysis.measure import measure_run
+from bench.analysis.plan_tree import fingerprint
+from bench.analysis.reported import measure_reported
+from bench.analysis.trial import summarise
+from bench.analysis.verdict import judge, judge_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from bench.analysis.answer import Answer
+    from bench.analysis.measurement import Finding, Measurement, Verdict
+    from bench.analysis.summary import TrialSummary
+    from bench.design.plan import Plan, Trial
+    from bench.model.facts import PlanFact, RunFacts, TrialFacts
+    from bench.model.sample import Samples
+    from bench.model.scenario import Scenario
+
+    TrialData = tuple[Trial, TrialFacts, Samples, Sequence[PlanFact]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """What a run says. ``plans`` holds each distinct plan once: by operation, role, kind and shape."""
+
+    measurements: tuple[Measurement, ...]
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+    answer: Answer
+    summaries: tuple[TrialSummary, ...]
+    plans: tuple[PlanFact, ...]
+
+
+def analyse(
+    run: RunFacts, plan: Plan, scenario: Scenario, scenarios: Mapping[str, Scenario], trials: Iterable[TrialData]
+) -> Analysis:
+    """Analyse a run, trial by trial, so that the samples of only one of them are in memory.
+
+    ``scenarios`` maps a trial's id to its own scenario, as ``bench.design.plan.expand`` gives it. Trials of the plan
+    that are missing in ``trials`` (failed, interrupted) leave their treatment with fewer replicates or none. Random
+    numbers are seeded by ``run.seed``, so the same files give the same answer.
+    """
+    summaries: list[TrialSummary] = []
+    plans: list[PlanFact] = []
+    for trial, facts, samples, explained in trials:
+        summaries.append(summarise(trial, facts, samples, scenarios[trial.id]))
+        plans.extend(explained)
+    return conclude(run, plan, scenario, summaries, plans)
+
+
+def conclude(
+    run: RunFacts,
+    plan: Plan,
+    scenario: Scenario,
+    summaries: Sequence[TrialSummary],
+    plans: Sequence[PlanFact],
+) -> Analysis:
+    """Analyse a run whose trials were summarised already, as a live run does after each trial."""
+    measured = measure_run(summaries, plan, [operation.name for operation in scenario.operation])
+    measurements = [*measured, *(measure_reported(trial) for trial in run.reported)]
+    lines = judge_lines(measured, scenario.all_budgets)
+    answer = answer_pool_size(measured, lines, summaries, np.random.default_rng(run.seed))
+    reported = [dict(trial.treatment) for trial in run.reported]
+    verdict = judge(measurements, scenario, [*answer.recommended, *reported])
+    distinct = _distinct(plans)
+    context = Context(run, scenario, measurements, summaries, distinct, verdict, answer)
+    return Analysis(tuple(measurements), find_all(context), verdict, answer, tuple(summaries), distinct)
+
+
+def _distinct(plans: Sequence[PlanFact]) -> tuple[PlanFact, ...]:
+    kept: dict[tuple[str, str, str, str], PlanFact] = {}
+    for fact in plans:
+        kept.setdefault((fact.operation, fact.role, fact.kind, fingerprint(parse_plan(fact.document))), fact)
+    return tuple(kept.values())

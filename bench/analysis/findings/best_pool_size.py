@@ -1,0 +1,86 @@
+"""best-pool-size: the smallest pool within the noise of the best that meets the budgets, with the evidence against it.
+
+Source: the rule itself is ours (throughput of interleaved trials, paired by block); the Universal Scalability Law
+(Gunther, Guerrilla Capacity Planning), the knee (Satopaa et al. 2011) and cores x 2 + spindles (PostgreSQL wiki, Number
+Of Database Connections) are set beside it, so that a reader sees whether they agree.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench.analysis.limits import CEILINGS
+from bench.analysis.measurement import Finding, Patch
+from bench.analysis.wording import treatment
+
+if TYPE_CHECKING:
+    from bench.analysis.answer import SubjectAnswer
+    from bench.analysis.findings.context import Context
+
+RULE = "best-pool-size"
+_SOURCE = (
+    "Smallest size within 3 % of the best mean throughput, interleaved trials paired by block; "
+    "counter-evidence: USL (Gunther), kneedle (Satopaa et al. 2011), https://wiki.postgresql.org/wiki/Number_Of_Database_Connections"
+)
+
+
+def find(context: Context) -> list[Finding]:
+    """Advise a size where at least two were measured and one can be recommended."""
+    subjects = context.answer.subjects
+    return [
+        _finding(context, subject, alone=len(subjects) == 1)
+        for subject in subjects
+        if subject.recommended is not None and len({s.pool_size for load in subject.loads for s in load.sizes}) > 1
+    ]
+
+
+def _finding(context: Context, subject: SubjectAnswer, *, alone: bool) -> Finding:
+    size = subject.recommended
+    top = subject.loads[-1]
+    evidence: dict[str, Any] = {"pool_size": size, "at": f"{top.key} {top.load}"}
+    evidence |= {"sizes": {str(entry.pool_size): entry.reason for entry in top.sizes}}
+    chosen = next((entry for entry in top.sizes if entry.pool_size == size), None)
+    if chosen and chosen.throughput:
+        evidence["throughput"] = chosen.throughput
+    if chosen and chosen.ratio:
+        evidence["throughput_beside_best"] = chosen.ratio
+    if top.low is not None and top.high is not None:
+        evidence["answer_lies_between"] = [top.low, top.high]
+    evidence["usl_peak"] = top.usl_peak or top.usl_reason
+    evidence["knee"] = top.knee or top.knee_reason
+    if context.answer.formula is not None:
+        evidence["formula_cores_x_2_plus_1"] = context.answer.formula
+    evidence["cannot_claim"] = list(subject.cannot_claim)
+    of_what = "" if alone else f" for {treatment(subject.levels)}"
+    return Finding(
+        rule=RULE,
+        severity="info",
+        status="measured",
+        summary=f"Pool size {size}{of_what}: {subject.reason}",
+        evidence=evidence,
+        remedy=f"Set the pool to {size} connections.{_ceiling(context, subject)}",
+        source=_SOURCE,
+        patch=_patch(context, subject),
+    )
+
+
+def _patch(context: Context, subject: SubjectAnswer) -> Patch | None:
+    before = context.scenario.pool.size
+    if subject.recommended == before:
+        return None
+    return Patch(
+        kind="scenario",
+        text=f"[pool]\nsize = {subject.recommended}\n",
+        rollback=f"[pool]\nsize = {before}\n",
+    )
+
+
+def _ceiling(context: Context, subject: SubjectAnswer) -> str:
+    """Keep anyone from reading the answer as advice to add connections to what is already at its limit."""
+    top = subject.loads[-1]
+    measurement = context.of({**subject.levels, top.key: top.load, "pool.size": subject.recommended or 0})
+    codes = {caveat.code for caveat in measurement.caveats} if measurement else set()
+    reached = [ceiling for code, ceiling in CEILINGS.items() if code in codes]
+    if not reached:
+        return ""
+    return f" At this size the throughput is {' and '.join(reached)}: a bigger pool cannot lift it."

@@ -1,0 +1,95 @@
+"""budget-missed: a budget that the answer's own treatment does not keep, and where its time goes.
+
+Source: the scenario's budgets against the interval of the measurement; parts of the mean from the latency split.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench.analysis.limits import CEILINGS
+from bench.analysis.measurement import ALL_OPERATIONS, Finding
+from bench.analysis.reported import REPORTED
+from bench.analysis.split import PARTS
+from bench.analysis.wording import estimate, quantity, treatment
+
+if TYPE_CHECKING:
+    from bench.analysis.findings.context import Context
+    from bench.analysis.measurement import Line, Measurement
+    from bench.stats.estimate import Estimate
+
+RULE = "budget-missed"
+_REMEDIES = {
+    "schedule_lag": "The generator starts operations late: give it more workers or cores before judging the database.",
+    "pool_wait": "Operations wait for a connection: sweep `pool.size` upwards, or lower the load.",
+    "pooler_wait": "Clients wait inside pgBouncer for a server: sweep `pooler.size` upwards.",
+    "server": "The server executes for most of the time: look at the plan of the operation and at its waits.",
+    "driver_and_wire": "Driver, pooler and network take the time: use fewer round trips or a nearer client.",
+    "release": "The time goes to giving connections back: `pool.reset` sends a query on every release.",
+}
+
+
+def find(context: Context) -> list[Finding]:
+    """Report one finding per budget and operation, for the treatment that misses it most."""
+    groups: dict[tuple[str, str], list[Line]] = {}
+    for line in context.verdict.lines:
+        if line.counts and line.verdict == "fail":
+            groups.setdefault((line.budget, line.operation), []).append(line)
+    return [_finding(context, lines) for lines in groups.values()]
+
+
+def _excess(line: Line) -> float:
+    return abs(line.observed.point - line.limit) if line.observed else 0.0
+
+
+def _finding(context: Context, lines: list[Line]) -> Finding:
+    worst = max(lines, key=_excess)
+    limit = quantity(worst.limit, worst.unit)
+    evidence: dict[str, Any] = {
+        "observed": worst.observed,
+        "limit": limit,
+        "treatment": treatment(worst.treatment),
+        "treatments_that_miss_it": len(lines),
+    }
+    if worst.reason:
+        evidence["reason"] = worst.reason
+    measurement = context.of(worst.treatment, worst.operation)
+    parts = _parts(measurement)
+    if parts:
+        evidence["mean_time_by_part"] = parts
+    what = "all operations" if worst.operation == ALL_OPERATIONS else worst.operation
+    seen = estimate(worst.observed) if worst.observed else "not measured"
+    return Finding(
+        rule=RULE,
+        severity="high",
+        status="measured" if measurement and not _is_reported(measurement) else "reported",
+        summary=f"{worst.budget} is missed for {what}: {seen}, limit {limit}",
+        evidence=evidence,
+        remedy=_remedy(measurement, parts),
+        source="Budget of the scenario; intervals over trials (mean of all parts: latency split).",
+    )
+
+
+def _is_reported(measurement: Measurement) -> bool:
+    return any(caveat.code == REPORTED for caveat in measurement.caveats)
+
+
+def _parts(measurement: Measurement | None) -> dict[str, Estimate]:
+    metrics = measurement.metrics if measurement else {}
+    return {part: metrics[f"split.{part}"] for part in PARTS if f"split.{part}" in metrics}
+
+
+def _remedy(measurement: Measurement | None, parts: dict[str, Estimate]) -> str:
+    if measurement is None or _is_reported(measurement):
+        return "Measure it with `bench run`: figures without raw data do not show where the time goes."
+    known = {part: value.point for part, value in parts.items() if part in _REMEDIES}
+    if not known:
+        return "Run at least two replicates, so that the latency split shows where the time goes."
+    largest = max(known, key=lambda part: known[part])
+    reached = [CEILINGS[caveat.code] for caveat in measurement.caveats if caveat.code in CEILINGS]
+    if reached and largest in ("pool_wait", "pooler_wait"):
+        # Too small a pool and a saturated system look alike in the queue; only one of them is cured by connections.
+        return (
+            f"Operations queue, but the throughput is {' and '.join(reached)}: do not raise the pool; lower the load."
+        )
+    return _REMEDIES[largest]

@@ -1,0 +1,70 @@
+"""plan-lacks-index: an operation whose plan does not use the index that its scenario says serves it.
+
+Source: ``index`` of the operation against the index scans of its recorded plans, as the role that runs the load
+(https://www.postgresql.org/docs/current/using-explain.html). Where partitions are scanned by indexes of their own,
+their names differ from the parent's and nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.analysis.explain import parse_plan
+from bench.analysis.measurement import Finding
+from bench.analysis.plan_tree import indexes_used, walk
+from bench.analysis.wording import number
+
+if TYPE_CHECKING:
+    from bench.analysis.findings.context import Context
+    from bench.analysis.plan_tree import PlanTree
+
+RULE = "plan-lacks-index"
+_SCANS = ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Tid Scan")
+
+
+def find(context: Context) -> list[Finding]:
+    """Report one finding per operation that names an index."""
+    found = []
+    for operation in context.scenario.operation:
+        plans = [parse_plan(fact.document) for fact in context.plans if fact.operation == operation.name]
+        if operation.index is None or not plans:
+            continue
+        without = [plan for plan in plans if operation.index not in indexes_used(plan) and not _by_partition(plan)]
+        if without:
+            found.append(_finding(operation.name, operation.index, without, len(plans)))
+    return found
+
+
+def _by_partition(plan: PlanTree) -> bool:
+    """Tell whether partitions are scanned, each by some index."""
+    nodes = list(walk(plan))
+    appended = any(node.node_type in ("Append", "Merge Append") for node in nodes)
+    return appended and not any(node.node_type == "Seq Scan" for node in nodes)
+
+
+def _finding(operation: str, index: str, without: list[PlanTree], plans: int) -> Finding:
+    worst = max(without, key=lambda plan: max((node.rows_read for node in walk(plan)), default=0.0))
+    scans = [node for node in walk(worst) if node.node_type in _SCANS and node.relation]
+    used = sorted({name for plan in without for name in indexes_used(plan)})
+    read = max((node.rows_read for node in scans), default=0.0)
+    sequential = any(node.node_type == "Seq Scan" for node in scans)
+    instead = f"reads {number(read)} rows" + (f" by {', '.join(used)}" if used else " without an index")
+    return Finding(
+        rule=RULE,
+        severity="high" if sequential else "warning",
+        status="measured",
+        summary=f"The plan of {operation} does not use {index}: it {instead} ({len(without)} of {plans} plans)",
+        evidence={
+            "operation": operation,
+            "index": index,
+            "indexes_used": used,
+            "scans": [f"{node.node_type} on {node.relation}" for node in scans],
+            "rows_read": read,
+            "shared_buffers": worst.root.buffers.shared if worst.root.buffers else None,
+            "plans_without": len(without),
+            "plans": plans,
+        },
+        remedy=f"Check that {index} exists and is valid (`\\d` in psql), run ANALYZE on the table, and compare the "
+        "plan as owner: under row-level security an operator that is not leakproof cannot use an index.",
+        source="https://www.postgresql.org/docs/current/using-explain.html",
+    )

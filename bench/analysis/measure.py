@@ -1,0 +1,274 @@
+"""Trials of one treatment into measurements: points from merged histograms, intervals over trials, never over requests.
+
+Invalid trials are left out where at least two valid ones remain; otherwise the measurement keeps all trials, is marked
+invalid, and stays visible. A treatment with a single trial takes its intervals from blocks of time, with a caveat.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+from scipy import stats
+
+from bench.analysis.distribution import QUANTILES
+from bench.analysis.measurement import ALL_OPERATIONS, Measurement
+from bench.analysis.split import PARTS
+from bench.analysis.summary import key_of
+from bench.model.facts import Caveat
+from bench.model.sample import DURATIONS
+from bench.stats.autocorrelation import effective_sample_size
+from bench.stats.blocks import series_mean
+from bench.stats.estimate import Estimate, Refused
+from bench.stats.quantiles import smallest_n, too_few
+from bench.stats.replicates import around_quantile, mean_interval, quantile_over_replicates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from bench.analysis.distribution import Distribution
+    from bench.analysis.summary import OperationSummary, TrialSummary
+    from bench.design.plan import Plan
+    from bench.model.scenario import Level
+
+    Known = Estimate | Refused
+
+LEVEL = 0.95
+FEWEST_BLOCKS = 8
+"""Fewer blocks show neither their spread nor their memory (as in ``bench.stats.blocks``)."""
+
+
+def measure_run(summaries: Iterable[TrialSummary], plan: Plan, operations: Sequence[str]) -> list[Measurement]:
+    """Measure every treatment of the plan in its order, ``*`` first, then each operation."""
+    trials: dict[object, list[TrialSummary]] = {}
+    for summary in summaries:
+        trials.setdefault(key_of(summary.trial.treatment), []).append(summary)
+    names = (ALL_OPERATIONS, *operations)
+    return [
+        measurement
+        for treatment in plan.treatments
+        for measurement in combine(treatment, trials.get(key_of(treatment), []), names)
+    ]
+
+
+def combine(
+    treatment: Mapping[str, Level], summaries: Sequence[TrialSummary], operations: Sequence[str]
+) -> list[Measurement]:
+    """Measure one treatment, one measurement per name in ``operations``."""
+    if not summaries:
+        return [_missing(treatment, name) for name in operations]
+    if len(summaries[0].operations) == 2:  # ``*`` and the only operation are the same numbers
+        measured = _measure(treatment, summaries, ALL_OPERATIONS)
+        return [msgspec.structs.replace(measured, operation=name) for name in operations]
+    return [_measure(treatment, summaries, name) for name in operations]
+
+
+def usable(summaries: Sequence[TrialSummary], operation: str = ALL_OPERATIONS) -> tuple[list[TrialSummary], bool]:
+    """Return the trials whose numbers count, and whether they are valid."""
+    valid = [summary for summary in summaries if summary.valid_for(operation)]
+    if len(valid) == len(summaries) or len(valid) >= 2:
+        return valid, bool(valid)
+    return list(summaries), False
+
+
+def _missing(treatment: Mapping[str, Level], operation: str) -> Measurement:
+    caveat = Caveat(
+        code="no-trials",
+        text="no trial of this treatment was finished",
+        cure="Resume the run, or look at the failures of its trials.",
+        invalidates=True,
+    )
+    return Measurement(treatment=dict(treatment), operation=operation, valid=False, caveats=(caveat,), metrics={})
+
+
+def _measure(treatment: Mapping[str, Level], summaries: Sequence[TrialSummary], name: str) -> Measurement:
+    used, valid = usable(summaries, name)
+    known: dict[str, Known] = {}
+    known |= _rates(used, name)
+    for duration in DURATIONS:
+        parts = [summary.operations[name].durations[duration] for summary in used]
+        known |= {f"{duration}.{statistic}": value for statistic, value in _duration(parts).items()}
+    known |= _splits([summary.operations[name] for summary in used])
+    outcomes: dict[str, int] = {}
+    for summary in used:
+        for label, count in summary.operations[name].outcomes.items():
+            outcomes[label] = outcomes.get(label, 0) + count
+    return Measurement(
+        treatment=dict(treatment),
+        operation=name,
+        valid=valid,
+        caveats=_caveats(summaries, used, name, valid=valid),
+        metrics={metric: value for metric, value in known.items() if isinstance(value, Estimate)},
+        refused={metric: value for metric, value in known.items() if isinstance(value, Refused)},
+        trials=tuple(summary.trial.id for summary in used),
+        outcomes=outcomes,
+    )
+
+
+def _caveats(
+    summaries: Sequence[TrialSummary], used: Sequence[TrialSummary], name: str, *, valid: bool
+) -> tuple[Caveat, ...]:
+    """Join the trials' caveats, one per code, and say what was left out."""
+    found: dict[str, list[tuple[TrialSummary, Caveat]]] = {}
+    for summary in used:
+        for caveat in (*summary.caveats, *summary.operations[name].caveats):
+            found.setdefault(caveat.code, []).append((summary, caveat))
+    joined = [_join(entries, len(used)) for entries in found.values()]
+    if len(used) < len(summaries):
+        codes = {
+            c.code
+            for s in summaries
+            if s not in used
+            for c in (*s.caveats, *s.operations[name].caveats)
+            if c.invalidates
+        }
+        text = f"{len(summaries) - len(used)} of {len(summaries)} trials are left out: {', '.join(sorted(codes))}"
+        joined.append(Caveat(code="excluded-trials", text=text, cure="Look at the caveats of those trials."))
+    if valid and len(used) == 1:
+        joined.append(
+            Caveat(
+                code="single-trial",
+                text="one trial only: the intervals come from blocks of its time and say how steady it was, "
+                "not how the next trial will turn out",
+                cure="Set `run.replicates` to 5 or more.",
+            )
+        )
+    return tuple(joined)
+
+
+def _join(entries: Sequence[tuple[TrialSummary, Caveat]], trials: int) -> Caveat:
+    """Keep the text of the first invalidating trial, or of the first at all, and say how many trials share it."""
+    distinct = {summary.trial.id for summary, _ in entries}
+    caveat = next((caveat for _, caveat in entries if caveat.invalidates), entries[0][1])
+    if trials == 1:
+        return caveat
+    text = f"{caveat.text} ({len(distinct)} of {trials} trials)"
+    return msgspec.structs.replace(caveat, text=text)
+
+
+def _rates(used: Sequence[TrialSummary], name: str) -> dict[str, Known]:
+    operations = [summary.operations[name] for summary in used]
+    rates: dict[str, Known] = {"throughput": _throughput(operations)}
+    offered = [operation.offered_rate for operation in operations if operation.offered_rate is not None]
+    if len(offered) == len(operations):
+        rates["offered_rate"] = _over_trials(offered, "1/s")
+    else:
+        rates["offered_rate"] = Refused("clients offer no rate: each waits for its answer", 0, None)
+    rates["error_rate"] = _error_rate(operations)
+    if name != ALL_OPERATIONS and len(used[0].operations) > 2:
+        reason = Refused("the pooler's counters do not tell operations apart", 0, None)
+        return {**rates, "round_trips_per_operation": reason, "server_assignments_per_operation": reason}
+    return {
+        **rates,
+        "round_trips_per_operation": _counter([summary.round_trips for summary in used]),
+        "server_assignments_per_operation": _counter([summary.assignments for summary in used]),
+    }
+
+
+def _throughput(operations: Sequence[OperationSummary]) -> Known:
+    if len(operations) == 1:
+        return _not_negative(series_mean(operations[0].throughput_blocks, LEVEL, "1/s"))
+    return _over_trials([operation.throughput for operation in operations], "1/s")
+
+
+def _counter(values: Sequence[float | None]) -> Known:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values) or not known:
+        return Refused("there is no pooler, or it does not count this", len(known), None)
+    return _over_trials(known, "1")
+
+
+def _over_trials(values: Sequence[float], unit: str, *, signed: bool = False) -> Known:
+    interval = mean_interval(values, LEVEL, unit)
+    return interval if signed else _not_negative(interval)
+
+
+def _not_negative(known: Known) -> Known:
+    """Cut an interval off at zero for what cannot be below it."""
+    if isinstance(known, Refused) or known.low >= 0 or known.point < 0:
+        return known
+    return Estimate(known.point, 0.0, known.high, known.level, known.n, known.unit)
+
+
+def _error_rate(operations: Sequence[OperationSummary]) -> Known:
+    """Share of operations that did not end well.
+
+    Trials without an error do not differ, which is no proof that errors are impossible: the interval is at least that
+    of the pooled counts (Clopper and Pearson 1934).
+    """
+    total = sum(operation.total for operation in operations)
+    if not total:
+        return Refused("no operation belongs to the window", 0, 1)
+    failed = total - sum(operation.outcomes.get("ok", 0) for operation in operations)
+    counts = stats.binomtest(failed, total).proportion_ci(confidence_level=LEVEL, method="exact")
+    point, low, high = failed / total, float(counts.low), float(counts.high)
+    trials = mean_interval([operation.error_rate for operation in operations], LEVEL)
+    if isinstance(trials, Estimate):
+        half = (trials.high - trials.low) / 2
+        low, high = min(low, point - half), max(high, point + half)
+    return Estimate(point, max(0.0, min(low, point)), min(1.0, max(high, point)), LEVEL, len(operations), "1")
+
+
+def _duration(parts: Sequence[Distribution]) -> dict[str, Known]:
+    """Statistics of one duration over the trials of a treatment, in seconds."""
+    if not all(part.n for part in parts):
+        nothing = Refused("a trial has no operation that ended well", min(part.n for part in parts), 1)
+        return dict.fromkeys(("mean", *QUANTILES, "max"), nothing)
+    known: dict[str, Known] = {"mean": _mean(parts)}
+    if len(parts) == 1:
+        known |= {name: _quantile_over_blocks(parts[0], name) for name in QUANTILES}
+    else:
+        histograms = [part.histogram() for part in parts]
+        known |= {name: quantile_over_replicates(histograms, q, LEVEL) for name, q in QUANTILES.items()}
+    known["max"] = _maximum(parts)
+    return {name: value.scaled(1e-9, "s") if isinstance(value, Estimate) else value for name, value in known.items()}
+
+
+def _mean(parts: Sequence[Distribution]) -> Known:
+    """Exact mean of all operations; the interval is that of the trials' means."""
+    point = sum(part.total_ns for part in parts) / sum(part.n for part in parts)
+    if len(parts) == 1:
+        trials = series_mean(parts[0].blocks.means_ns, LEVEL, "ns")
+    else:
+        trials = mean_interval([part.mean_ns for part in parts], LEVEL, "ns")
+    if isinstance(trials, Refused):
+        return trials
+    half = (trials.high - trials.low) / 2
+    return Estimate(point, max(0.0, point - half), point + half, LEVEL, trials.n, "ns")
+
+
+def _maximum(parts: Sequence[Distribution]) -> Known:
+    """Return the longest seen; the interval says how the trials' (or blocks') longest differ."""
+    point = float(max(part.max_ns for part in parts))
+    if len(parts) > 1:
+        return around_quantile(point, np.array([part.max_ns for part in parts], np.float64), len(parts), LEVEL, "ns")
+    return _around_blocks(point, parts[0].blocks.maxima_ns)
+
+
+def _quantile_over_blocks(part: Distribution, name: str) -> Known:
+    q = QUANTILES[name]
+    if part.n < smallest_n(q, LEVEL):
+        return too_few(q, part.n, LEVEL)
+    return _around_blocks(float(part.quantile_ns(q)), part.blocks.quantiles_ns[name])
+
+
+def _around_blocks(point: float, blocks: npt.NDArray[np.float64]) -> Known:
+    if blocks.size < FEWEST_BLOCKS:
+        reason = f"one trial, and {blocks.size} blocks of it with samples do not show how blocks differ"
+        return Refused(reason, int(blocks.size), FEWEST_BLOCKS)
+    return around_quantile(point, blocks, max(2.0, effective_sample_size(blocks)), LEVEL, "ns")
+
+
+def _splits(operations: Sequence[OperationSummary]) -> dict[str, Known]:
+    known: dict[str, Known] = {}
+    for part in PARTS:
+        values = [operation.split.parts[part] for operation in operations if part in operation.split.parts]
+        if len(values) < len(operations):
+            reason = next(op.split.refused[part] for op in operations if part in op.split.refused)
+            known[f"split.{part}"] = Refused(reason, len(values), None)
+        else:
+            known[f"split.{part}"] = _over_trials(values, "s", signed=part == "unexplained")
+    return known
