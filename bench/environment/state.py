@@ -48,7 +48,7 @@ class Detached(msgspec.Struct, frozen=True):
 def make_state_folder(root: Path) -> Path:
     """Make `.bench/`; raises ``SetupError`` where nothing may be written."""
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        root.mkdir(mode=0o711, parents=True, exist_ok=True)  # the servers' account passes through
         probe = root / ".writable"
         probe.write_text("")
         probe.unlink()

@@ -18,7 +18,7 @@ from bench.store import runs
 from bench.store.names import find_run, name_run
 from tests.store import examples
 
-AUDIT = Path(__file__).parents[1] / "data" / "audit-headline"
+AUDIT = Path(__file__).parents[2] / "results" / "audit-headline"
 
 
 def _begin(root: Path, **changes: object) -> runs.RunWriter:

@@ -1,0 +1,44 @@
+"""The loop an engineer would write by hand: a pool, some clients, a counter. What our generator is measured against."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import sys
+import time
+from typing import Any
+
+import asyncpg
+import uvloop
+
+
+async def _run(job: dict[str, Any]) -> float:
+    arguments = itertools.cycle([tuple(values) for values in job["arguments"]])
+    if job["dates"]:
+        import datetime as dt  # noqa: PLC0415 - only for scenarios that pass dates
+
+        fixed = [
+            tuple(dt.date.fromisoformat(v) if i in job["dates"] else v for i, v in enumerate(values))
+            for values in job["arguments"]
+        ]
+        arguments = itertools.cycle(fixed)
+    done = 0
+    async with asyncpg.create_pool(job["dsn"], min_size=job["size"], max_size=job["size"]) as pool:
+        begin = time.monotonic() + job["warmup_s"]
+        end = begin + job["window_s"]
+
+        async def client() -> None:
+            nonlocal done
+            while time.monotonic() < end:
+                async with pool.acquire() as connection:
+                    await connection.fetch(job["sql"], *next(arguments))
+                if begin <= time.monotonic() < end:
+                    done += 1
+
+        await asyncio.gather(*(client() for _ in range(job["clients"])))
+    return done / float(job["window_s"])
+
+
+if __name__ == "__main__":
+    print(uvloop.run(_run(json.load(sys.stdin))))
