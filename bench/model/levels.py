@@ -6,7 +6,10 @@ import re
 import tomllib
 
 from bench.model.errors import ScenarioError
-from bench.model.scenario import Level
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.model.scenario import Level
 
 _RANGE = re.compile(r"(\d+)\.\.(\d+)(?:\+(\d+))?")
 _MOST_LEVELS = 1000

@@ -41,4 +41,4 @@ async def _run(job: dict[str, Any]) -> float:
 
 
 if __name__ == "__main__":
-    print(uvloop.run(_run(json.load(sys.stdin))))
+    sys.stdout.write(str(uvloop.run(_run(json.load(sys.stdin)))))

@@ -1,4 +1,4 @@
-"""What recording five instants costs: our generator against the hand-written loop, same pool, same query."""
+"""What recording five instants costs: our generator against a hand-written loop, same pool, same query."""
 
 from __future__ import annotations
 
@@ -11,47 +11,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.design.parameters import draw
-from bench.load.workers import Workers
-from bench.model.scenario_text import override, read_raw, decode
-from bench.stats.replicates import paired_ratio
+from tests.benchmarks.bed import alternate
+from tests.benchmarks.table import rates, ratio_row
 
 if TYPE_CHECKING:
-    from bench.design.parameters import Populations
-    from bench.model.endpoint import Endpoint
     from bench.model.scenario import Scenario
-    from bench.stats.estimate import Estimate, Refused
+    from tests.benchmarks.bed import Bed
+    from tests.benchmarks.table import Row
 
 ARGUMENT_SETS = 4096
+CLIENTS, SIZE = 50, 30
 
 
-def one_worker(text: str, *, clients: int, size: int, warmup: str, window: str) -> Scenario:
-    """Return the scenario with one worker and a fixed shape."""
-    settings = {"pool.workers": 1, "pool.size": size, "load.clients": clients, "run.warmup": warmup, "run.window": window}
-    raw = read_raw(text, "benchmark")
-    return decode({k: v for k, v in override(raw, settings, "benchmark").items() if k not in ("sweep", "quick")}, "benchmark")
-
-
-def run_ours(endpoint: Endpoint, scenario: Scenario, populations: Populations, seed: int) -> float:
-    """Return the throughput of our generator."""
-    with Workers(endpoint, scenario, populations, seed, 1) as workers:
-        workers.start()
-        samples = workers.collect().samples
-    done = samples.completed_ns
-    inside = (done >= scenario.run.warmup) & (done < scenario.run.warmup + scenario.run.window) & (samples.outcome == 0)
-    return float(inside.sum()) / scenario.run.window.seconds
-
-
-def run_minimal(endpoint: Endpoint, scenario: Scenario, populations: Populations, seed: int) -> float:
-    """Return the throughput of the hand-written loop."""
+def run_minimal(bed: Bed, scenario: Scenario, seed: int) -> float:
+    """Return the throughput of the hand-written loop in a process of its own."""
     operation = scenario.operation[0]
-    rows = draw(operation.parameters, populations, ARGUMENT_SETS, np.random.default_rng(seed))
+    rows = draw(operation.parameters, bed.populations, ARGUMENT_SETS, np.random.default_rng(seed))
     job = {
-        "dsn": endpoint.dsn(),
+        "dsn": bed.environment.app.dsn(),
         "sql": operation.steps[0].sql,
         "arguments": [[value.isoformat() if isinstance(value, dt.date) else value for value in row] for row in rows],
         "dates": [index for index, value in enumerate(rows[0]) if isinstance(value, dt.date)],
-        "size": scenario.pool.size,
-        "clients": scenario.load.clients,  # type: ignore[union-attr]  # the benchmark's scenario is a closed loop
+        "size": SIZE,
+        "clients": CLIENTS,
         "warmup_s": scenario.run.warmup.seconds,
         "window_s": scenario.run.window.seconds,
     }
@@ -60,13 +42,13 @@ def run_minimal(endpoint: Endpoint, scenario: Scenario, populations: Populations
     return float(done.stdout)
 
 
-def compare(
-    endpoint: Endpoint, scenario: Scenario, populations: Populations, pairs: int
-) -> tuple[Estimate | Refused, list[float], list[float]]:
-    """Return ours over minimal, measured in alternating order (A B, B A, …), and both series."""
-    ours, minimal = [], []
-    for pair in range(pairs):
-        order = (run_ours, run_minimal) if pair % 2 == 0 else (run_minimal, run_ours)
-        for measure in order:
-            (ours if measure is run_ours else minimal).append(measure(endpoint, scenario, populations, pair))
-    return paired_ratio(minimal, ours), ours, minimal
+def measure(bed: Bed, *, pairs: int) -> Row:
+    """Compare one worker, direct to the server, with the loop."""
+    scenario = bed.scenario(
+        pool__workers=1, pool__size=SIZE, load__clients=CLIENTS, pooler__kind="none", run__warmup="1s", run__window="4s"
+    )
+    ratio, minimal, ours = alternate(
+        lambda seed: run_minimal(bed, scenario, seed), lambda seed: bed.throughput(scenario, seed), pairs
+    )
+    what = "our asyncpg generator / minimal hand-written asyncpg loop, same pool"
+    return ratio_row(what, ratio, 0.98, [rates("minimal", minimal), rates("ours", ours)])

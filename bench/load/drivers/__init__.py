@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 DRIVERS = {
     "asyncpg": ("bench.load.drivers.asyncpg", "AsyncpgDriver", "pip install asyncpg"),
+    "asyncpg-queue": ("bench.load.drivers.asyncpg_queue", "AsyncpgQueueDriver", "pip install asyncpg"),
     "psycopg": ("bench.load.drivers.psycopg", "PsycopgDriver", "pip install 'psycopg[binary]' psycopg-pool"),
 }
 

@@ -1,0 +1,63 @@
+"""Print the table: `python -m tests.benchmarks [ROW …]`, on an otherwise idle machine. About ten minutes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from tests.benchmarks import (
+    against_locust,
+    against_pgbench,
+    collectors,
+    frozen_server,
+    headline,
+    numbers,
+    recording_overhead,
+)
+from tests.benchmarks.bed import test_bed
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.benchmarks.table import Row
+    from tests.benchmarks.bed import Bed
+
+
+def _numbers(bed: Bed) -> list[Row]:
+    scenario = bed.scenario(pool__size=30, load__clients=50, run__warmup="500ms", run__window="4s")
+    collected = bed.load(scenario, 1)
+    facts = collectors.bare_facts(scenario, collected)
+    return [numbers.percentile_error(collected.samples), numbers.million(collected.samples, facts, scenario)]
+
+
+def main() -> None:
+    """Run the rows asked for, all of them by default."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "rows", nargs="*", help="headline recording driver locust pgbench open frozen collectors numbers"
+    )
+    parser.add_argument("--pairs", type=int, default=6)
+    options = parser.parse_args()
+    wanted, pairs = set(options.rows), options.pairs
+    sys.stdout.write(f"load average before: {os.getloadavg()[0]:.2f}\n")
+    with test_bed() as bed:
+        rows = {
+            "headline": lambda: headline.measure(bed),
+            "recording": lambda: [recording_overhead.measure(bed, pairs=pairs)],
+            "driver": lambda: [against_pgbench.driver_over_bare(bed, pairs=pairs)],
+            "locust": lambda: [against_locust.measure(bed, pairs=pairs)],
+            "pgbench": lambda: [against_pgbench.python_over_pgbench(bed, pairs=pairs)],
+            "open": lambda: [against_pgbench.open_loop(bed, pairs=pairs)],
+            "frozen": lambda: [frozen_server.measure(bed)],
+            "collectors": lambda: [collectors.measure(bed, pairs=pairs)],
+            "numbers": lambda: _numbers(bed),
+        }
+        for name, measure in rows.items():
+            if not wanted or name in wanted:
+                for row in measure():
+                    sys.stdout.write("\n".join(row.lines()) + "\n")
+                    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

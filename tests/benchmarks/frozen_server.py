@@ -1,0 +1,64 @@
+"""The server stands still for a second: an open loop must show it, a closed loop hides it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import psutil
+
+from bench.stats.quantiles import quantiles
+from tests.benchmarks.table import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.model.scenario import Scenario
+    from tests.benchmarks.bed import Bed
+
+FREEZE_S, WINDOW_S, RATE = 1.0, 10.0, 1000
+
+
+def _freeze(bed: Bed, stops: list[int]) -> Callable[[int], None]:
+    """Return what stops all server processes for a second in the middle of the window, and notes when."""
+    postmaster, _ = bed.server_pids()
+
+    def during(start_ns: int) -> None:
+        time.sleep(max(0.0, (start_ns - time.monotonic_ns()) / 1e9 + 5.0))
+        family = [psutil.Process(postmaster), *psutil.Process(postmaster).children()]
+        stops.append(time.monotonic_ns() - start_ns)
+        for process in family:
+            os.kill(process.pid, signal.SIGSTOP)
+        time.sleep(FREEZE_S)
+        for process in family:
+            os.kill(process.pid, signal.SIGCONT)
+        stops.append(time.monotonic_ns() - start_ns)
+
+    return during
+
+
+def _p99_s(bed: Bed, scenario: Scenario) -> tuple[float, float]:
+    """Return p99 of the response time, and what the arrivals say it has to be: frozen ones wait for the thaw."""
+    stops: list[int] = []
+    samples = bed.load(scenario, 7, _freeze(bed, stops)).samples
+    inside = samples.where((samples.outcome == 0) & (samples.intended_ns >= scenario.run.warmup))
+    response = inside.duration("response_time")
+    frozen = (inside.intended_ns >= stops[0]) & (inside.intended_ns < stops[1])
+    typical = float(np.median(response[~frozen]))
+    expected = np.where(frozen, stops[1] - inside.intended_ns + typical, typical).astype(np.int64)
+    measured = quantiles(np.sort(response), [0.99])[0]
+    return measured / 1e9, quantiles(np.sort(expected), [0.99])[0] / 1e9
+
+
+def measure(bed: Bed) -> Row:
+    """Freeze once under each load model."""
+    shape = {"pool__size": 30, "run__warmup": "500ms", "run__window": f"{WINDOW_S:g}s", "pool__workers": 1}
+    measured, expected = _p99_s(bed, bed.open(f"{RATE}/s", **shape))
+    hidden, _ = _p99_s(bed, bed.scenario(load__clients=10, **shape))
+    met = measured >= 0.85 and abs(measured / expected - 1) <= 0.05
+    value = f"open-loop p99 {measured:.3f} s, computed from arrivals {expected:.3f} s ({measured / expected:.3f})"
+    details = [f"the closed loop's p99 beside it: {hidden * 1e3:.2f} ms - it hides what it delayed"]
+    return Row("server frozen for 1 s in 10 s", value, "p99 >= 0.85 s, within 5 %", met=met, details=details)
