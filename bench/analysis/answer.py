@@ -132,11 +132,12 @@ def _overall(loads: Sequence[LoadAnswer]) -> tuple[int | None, str]:
     served = [load for load in loads if load.recommended is not None]
     if not served:
         return None, loads[-1].reason
-    if len(loads) == 1:
-        return served[0].recommended, served[0].reason
+    if len(served) == 1:
+        alone = "" if len(loads) == 1 else f", at {served[0].at} alone: no size serves the other load levels"
+        return served[0].recommended, served[0].reason + alone
     tables = [_standing(load) for load in served]
     top = served[-1]
-    at = f"{top.key} {top.load}"
+    at = top.at
     of_all = f"all {len(served)} load levels" if len(served) == len(loads) else f"the {len(served)} load levels served"
     everywhere = sorted(set.intersection(*(set(table) for table in tables)))
     floor = 1 - MARGIN
@@ -174,14 +175,24 @@ def _deciding(answer: SubjectAnswer) -> Iterable[dict[str, Level]]:
 def _headline(answers: Sequence[SubjectAnswer]) -> str:
     if not answers:
         return "No pool size was measured."
+    differing = telling_levels([answer.levels for answer in answers])
     sentences = []
-    for answer in answers:
-        of_what = f" for {treatment(answer.levels)}" if len(answers) > 1 else ""
-        top = answer.loads[-1]
+    for answer, levels in zip(answers, differing, strict=True):
+        of_what = f" for {treatment(levels)}" if levels else ""
         if answer.recommended is None:
             sentences.append(f"No pool size can be recommended{of_what}: {answer.reason}.")
             continue
-        size = next((size for size in top.sizes if size.pool_size == answer.recommended), None)
-        seen = f" ({estimate(size.throughput)} at {top.key} {top.load})" if size and size.throughput else ""
+        served = [load for load in answer.loads if load.recommended is not None]
+        size = next((size for size in served[-1].sizes if size.pool_size == answer.recommended), None)
+        # The reason of a single load level has its throughput already.
+        throughput = size.throughput if size and len(served) > 1 else None
+        seen = f" ({estimate(throughput)} at {served[-1].at})" if throughput else ""
         sentences.append(f"Pool size {answer.recommended}{of_what}{seen}: {answer.reason}.")
     return " ".join(sentences)
+
+
+def telling_levels(subjects: Sequence[Mapping[str, Level]]) -> list[dict[str, Level]]:
+    """Return, for each subject, the levels that tell it from the others."""
+    names = dict.fromkeys(name for levels in subjects for name in levels)
+    differing = [name for name in names if len({levels.get(name) for levels in subjects}) > 1]
+    return [{name: levels[name] for name in differing if name in levels} for levels in subjects]

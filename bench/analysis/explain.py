@@ -132,11 +132,13 @@ def _render(node: PlanNode, depth: int) -> Iterator[str]:
     for key, text in node.conditions.items():
         yield f"{inner}{key}: {text}"
     for key, rows in node.removed.items():
-        yield f"{inner}{key}: {number(rows)}"
+        if rows:
+            yield f"{inner}{key}: {number(rows)}"
     for key in _SHOWN:
         if key in node.details:
             value = node.details[key]
-            yield f"{inner}{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
+            unit = " kB" if key == "Sort Space Used" else ""
+            yield f"{inner}{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}{unit}"
     for child in node.children:
         yield from _render(child, depth + 1)
 
@@ -165,7 +167,7 @@ def _figures(node: PlanNode) -> str:
         loops = "" if node.loops == 1 else f" x {number(node.loops)} loops"
         parts.append(f"actual {number(node.actual_rows or 0.0)} rows{loops}")
         if node.total_ms is not None:
-            parts.append(seconds(node.total_ms / 1e3))
+            parts.append(seconds(node.total_ms / 1e3) + (" each" if loops else ""))
     if node.buffers is not None:
         parts.append(f"{node.buffers.shared:,} buffers")
     return ", ".join(parts)

@@ -29,12 +29,11 @@ def _comparison(loads: Sequence[LoadAnswer]) -> Iterator[str]:
     if len(sizes) == 1:
         yield f"Only pool size {min(sizes)} was measured, so nothing shows that another would not do better."
     for load in loads:
-        at = f"{load.key} {load.load}"
         if load.recommended is None:
-            yield f"At {at} there is no recommendation: {load.reason}."
+            yield f"At {load.at} there is no recommendation: {load.reason}."
         invalid = [str(size.pool_size) for size in load.sizes if not size.valid]
         if invalid:
-            yield f"At {at} pool size {', '.join(invalid)} has no valid measurement and was left out."
+            yield f"At {load.at} pool size {', '.join(invalid)} has no valid measurement and was left out."
 
 
 def _edges(loads: Sequence[LoadAnswer], size: int | None) -> Iterator[str]:

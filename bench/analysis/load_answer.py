@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from bench.analysis.wording import estimate, rate
+from bench.analysis.wording import estimate, rate, treatment
 from bench.model.scenario import Level
 from bench.stats.estimate import Estimate, Refused
 from bench.stats.knee import kneedle_knee
@@ -46,7 +46,7 @@ class LoadAnswer(msgspec.Struct, frozen=True, kw_only=True):
     recommended: int | None
     """None where no size meets the budgets, or the trials do not allow a comparison."""
     fallback: int | None
-    """The smallest size within the noise of the best if budgets are left out of account."""
+    """What stands for an answer where there is none: budgets left out of account, or the best seen in single trials."""
     low: int | None
     high: int | None
     best: int | None
@@ -58,6 +58,11 @@ class LoadAnswer(msgspec.Struct, frozen=True, kw_only=True):
     usl_reason: str
     knee: Estimate | None
     knee_reason: str
+
+    @property
+    def at(self) -> str:
+        """Name the load level in a sentence: ``load.clients 50``."""
+        return treatment({self.key: self.load})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ def answer_load(key: str, load: Level, cells: Sequence[Cell], rng: np.random.Gen
         key=key,
         load=load,
         recommended=point if passing else None,
-        fallback=point,
+        fallback=point if point is not None else _best_seen(compared),
         low=low,
         high=high,
         best=best,
@@ -117,6 +122,11 @@ def compare_sizes(cells: Sequence[Cell]) -> SmallestLevel | Refused:
     if any(value <= 0 for group in groups for value in group):
         return Refused("a trial completed nothing, so sizes cannot be compared as ratios", len(common), None)
     return smallest_within_noise([cell.size for cell in cells], groups, MARGIN, paired=paired)
+
+
+def _best_seen(cells: Sequence[Cell]) -> int | None:
+    best = max(cells, key=lambda cell: sum(cell.throughputs.values()) / len(cell.throughputs), default=None)
+    return None if best is None else best.size
 
 
 def _ratios(plateau: SmallestLevel | Refused) -> dict[int, tuple[Estimate | None, str]]:
@@ -172,6 +182,8 @@ def _reason(
     if not passing:
         undecided = [str(cell.size) for cell in valid if cell.budgets == "inconclusive"]
         also = f"; not decided for {', '.join(undecided)}" if undecided else ""
+        if len(cells) == 1:
+            return f"the only pool size measured, {cells[0].size}, is not shown to meet the budgets"
         return f"none of the {len(cells)} pool sizes is shown to meet the budgets{also}"
     if point is None:
         return plateau.reason if isinstance(plateau, Refused) else ""

@@ -103,6 +103,9 @@ def _line(budget: Budget, measurement: Measurement) -> Line:
 
 def _judge(budget: Budget, measurement: Measurement) -> tuple[Answer, str]:
     observed = measurement.metrics.get(budget.metric)
+    beyond = _unanswered(budget, measurement)
+    if measurement.valid and beyond is not None and beyond[0] == "fail":
+        return beyond
     if observed is None:
         refused = measurement.refused.get(budget.metric)
         return "inconclusive", refused.reason if refused else f"`{budget.metric}` was not measured"
@@ -113,12 +116,10 @@ def _judge(budget: Budget, measurement: Measurement) -> tuple[Answer, str]:
     if not measurement.valid:
         codes = ", ".join(dict.fromkeys(caveat.code for caveat in measurement.caveats if caveat.invalidates))
         return "inconclusive", f"the measurement is invalid: {codes}"
-    beyond = _unanswered(budget, measurement)
-    if beyond is not None and beyond[0] == "fail":
-        return beyond
     low, high = budget.holds(observed.low), budget.holds(observed.high)
     if low != high:
-        return "inconclusive", f"the limit {quantity(budget.limit, budget.unit)} lies inside the interval"
+        limit = percent(budget.limit) if budget.metric == "error_rate" else quantity(budget.limit, budget.unit)
+        return "inconclusive", f"the limit {limit} lies inside the interval"
     if not low:
         return "fail", ""
     return beyond or ("pass", "")

@@ -43,26 +43,31 @@ def percent(share: float) -> str:
 
 
 def quantity(value: float, unit: str) -> str:
-    """Write a value in the unit of a measurement: ``s``, ``1/s``, ``1`` or a word."""
+    """Write a value in the unit of a measurement: ``s``, ``1/s``, ``%``, ``1`` or a word."""
     match unit:
         case "s":
             return seconds(value)
         case "1/s":
             return rate(value)
+        case "%":
+            return percent(value)
         case "1":
             return number(value)
         case word:
             return f"{number(value)} {word}"
 
 
-def estimate(value: Estimate) -> str:
-    """Write ``13.2 ms [12.7 ms, 13.9 ms]``; a figure from a single source has no interval to write."""
-    point = quantity(value.point, value.unit)
+def estimate(value: Estimate, unit: str = "") -> str:
+    """Write ``13.2 ms [12.7 ms, 13.9 ms]``; a figure from a single source has no interval to write.
+
+    ``unit`` ``%`` writes a share of one in percent.
+    """
+    shown = unit or value.unit
     if value.n == 1:
-        return f"{point} (one value, no interval)"
-    return f"{point} [{quantity(value.low, value.unit)}, {quantity(value.high, value.unit)}]"
+        return f"{quantity(value.point, shown)} (one value, no interval)"
+    return f"{quantity(value.point, shown)} [{quantity(value.low, shown)}, {quantity(value.high, shown)}]"
 
 
 def treatment(levels: Mapping[str, Level]) -> str:
     """Write ``pool.size 30, load.clients 100``."""
-    return ", ".join(f"{key} {level}" for key, level in levels.items())
+    return ", ".join(f"{key} {number(level) if isinstance(level, float) else level}" for key, level in levels.items())

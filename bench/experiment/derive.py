@@ -8,21 +8,19 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.analyse import analyse
 from bench.design.plan import expand
+from bench.experiment.publish import publish
 from bench.model.errors import StoreError
 from bench.model.scenario_text import decode, read_raw
-from bench.report.document import build_document
-from bench.report.html import render_report
 from bench.report.material import Material
 from bench.report.sections.files import RawFile
-from bench.store.disk import make_folder, replace_file
 from bench.store.runs import open_run
 
 if TYPE_CHECKING:
-    from bench.design.plan import Plan
     from collections.abc import Iterator
     from pathlib import Path
 
     from bench.analysis.analyse import Analysis
+    from bench.design.plan import Plan
     from bench.experiment.progress import Progress
     from bench.model.scenario import Scenario
     from bench.store.reader import RunReader
@@ -104,9 +102,4 @@ def _render(reader: RunReader, scenario: Scenario, analysis: Analysis, reports_r
         plans=analysis.plans,
         files=tuple(_files(reader, folder.resolve())),
     )
-    page = render_report(build_document(material))
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    if not folder.is_dir():
-        make_folder(folder)
-    replace_file(folder / "index.html", page.encode())
-    return folder / "index.html"
+    return publish(material, reports_root)

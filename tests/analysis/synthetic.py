@@ -1,4 +1,4 @@
-"""Trials from queues with known answers: deterministic samples, and facts that agree with them unless told otherwise."""
+"""Trials from queues with known answers: deterministic samples, and facts that agree unless told otherwise."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def scenario(
     pooler: str = "pgbouncer",
     budgets: Sequence[str] = (),
     operations: Sequence[Mapping[str, Any]] = ({"name": "lookup", "sql": LOOKUP},),
+    warmup: str = "500ms",
     window: str = "2s",
     replicates: int = 5,
 ) -> Scenario:
@@ -44,7 +45,7 @@ def scenario(
         "load": dict(load or {"model": "closed", "clients": 10}),
         "pool": {"size": 10, **(pool or {})},
         "pooler": {"kind": pooler},
-        "run": {"warmup": "500ms", "window": window, "replicates": replicates},
+        "run": {"warmup": warmup, "window": window, "replicates": replicates},
         "budgets": list(budgets),
     }
     return decode(raw, "synthetic")

@@ -94,6 +94,7 @@ def test_a_load_level_that_no_size_serves_fails_the_run_and_is_named() -> None:
     (subject,) = analysis.answer.subjects
     assert subject.recommended == 4
     assert [load.recommended for load in subject.loads] == [4, None]
+    assert "at load.clients 10 alone: no size serves the other load levels" in subject.reason
     assert any("At load.clients 50 there is no recommendation" in claim for claim in subject.cannot_claim)
     assert analysis.verdict.verdict == "fail"
 
@@ -128,7 +129,9 @@ def test_three_replicates_and_the_edges_of_the_sweep_limit_the_claim() -> None:
     ],
 )
 def test_whose_ceiling_it_is_stands_beside_the_answer(facts: dict[str, object], ceiling: str) -> None:
-    (subject,) = sweep({50: curve(s8=1900, s16=2450, s32=2500)}, facts=dict.fromkeys((8, 16, 32), facts)).answer.subjects
+    (subject,) = sweep(
+        {50: curve(s8=1900, s16=2450, s32=2500)}, facts=dict.fromkeys((8, 16, 32), facts)
+    ).answer.subjects
     assert any(ceiling in claim for claim in subject.cannot_claim)
 
 
@@ -143,7 +146,7 @@ def test_one_trial_a_size_allows_no_recommendation() -> None:
     (subject,) = analysis.answer.subjects
     assert subject.recommended is None
     assert "one trial" in subject.loads[0].reason
-    assert all(line.counts for line in analysis.verdict.lines)
+    assert [line.treatment["pool.size"] for line in analysis.verdict.lines if line.counts] == [16]
 
 
 @pytest.mark.parametrize("few", [[2450.0], [2450.0, 2460.0]])
@@ -183,6 +186,8 @@ def test_drivers_are_answered_apart_and_all_must_pass() -> None:
     analysis = conclude(run_facts(), plan_of(*treatments), whole, summaries, ())
     assert [subject.levels["pool.driver"] for subject in analysis.answer.subjects] == ["asyncpg", "psycopg"]
     assert [subject.recommended for subject in analysis.answer.subjects] == [16, None]
+    assert analysis.answer.headline.startswith("Pool size 16 for pool.driver asyncpg: ")
+    assert "No pool size can be recommended for pool.driver psycopg: " in analysis.answer.headline
     assert analysis.verdict.verdict == "fail"
 
 

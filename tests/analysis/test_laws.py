@@ -78,9 +78,9 @@ def test_users_who_think_at_random_obey_the_law() -> None:
         while instant < 2.5 * S:
             starts.append(instant)
             instant += MS + generator.exponential(S)
-    summary = summary_of(treated, open_loop(treated, sorted(starts)))
+    summary = summary_of(treated, open_loop(treated, sorted(map(int, starts))))
     assert not codes(summary.caveats) & {"littles-law", "operational-bound"}
-    half = summary_of(treated, open_loop(treated, sorted(starts)[::2]))
+    half = summary_of(treated, open_loop(treated, sorted(map(int, starts))[::2]))
     assert "littles-law" in codes(half.caveats)
 
 
@@ -122,7 +122,7 @@ def test_more_cpu_time_than_the_cores_have_is_impossible(cpu_s: float, broken: b
 
 
 def test_clients_are_those_the_workers_ran() -> None:
-    """pgbench has one client per connection, whatever `load.clients` says."""
+    """A client of pgbench owns its connection: they are as many, whatever `load.clients` says."""
     treated = scenario(load={"model": "closed", "clients": 20})
     same = closed_loop(scenario())
     assert "littles-law" in codes(summary_of(treated, same).caveats)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from bench.analysis.measure import combine, measure_run
 from bench.analysis.measurement import Measurement
 from bench.analysis.split import PARTS
-from bench.model.sample import DURATIONS, Outcome, Samples
+from bench.model.sample import DURATIONS, Outcome
 from bench.stats.estimate import Estimate
 from bench.stats.quantiles import quantiles
 from tests.analysis.synthetic import (
@@ -30,13 +32,20 @@ from tests.analysis.synthetic import (
     worker_facts,
 )
 
+if TYPE_CHECKING:
+    from bench.model.sample import Samples
+
 METRICS = (
     "throughput",
     "offered_rate",
     "error_rate",
     "round_trips_per_operation",
     "server_assignments_per_operation",
-    *(f"{name}.{statistic}" for name in DURATIONS for statistic in ("mean", "p50", "p90", "p95", "p99", "p99_9", "max")),
+    *(
+        f"{name}.{statistic}"
+        for name in DURATIONS
+        for statistic in ("mean", "p50", "p90", "p95", "p99", "p99_9", "max")
+    ),
     *(f"split.{part}" for part in PARTS),
 )
 
@@ -198,8 +207,8 @@ def test_a_caveat_names_the_number_of_trials_that_share_it() -> None:
 def test_nothing_that_cannot_be_negative_has_a_negative_end() -> None:
     treated = scenario(load={"model": "closed", "clients": 1})
     summaries = [
-        summary_of(treated, closed_loop(treated, service_ns=lambda i, k=block: (1 + (i * k) % 200) * MS), block)
-        for block in (1, 7)
+        summary_of(treated, closed_loop(treated, service_ns=steps), block)
+        for block, steps in ((1, lambda i: (1 + i % 200) * MS), (2, lambda i: (1 + 7 * i % 200) * MS))
     ]
     measurement = combine(treatment_of(treated), summaries, ("*",))[0]
     assert min(estimate.low for estimate in measurement.metrics.values()) >= 0

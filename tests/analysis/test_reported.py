@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,15 +11,18 @@ from bench.analysis.reported import closed_loop_bound, measure_reported
 from bench.model.facts import ReportedTrial
 from tests.analysis.synthetic import codes, plan_of, run_facts, scenario
 
+if TYPE_CHECKING:
+    from bench.model.scenario import Level
+
 AUDIT = ReportedTrial(
     treatment={"pool.driver": "asyncpg", "pool.size": 30, "load.clients": 100},
     metrics={"throughput": 5619.0, "response_time.p95": 0.989},
 )
 
 
-def reported(treatment: dict[str, object] | None = None, **metrics: float) -> ReportedTrial:
+def reported(treatment: dict[str, Level] | None = None, /, **metrics: float) -> ReportedTrial:
     named = {name.replace("__", "."): value for name, value in metrics.items()}
-    return ReportedTrial(treatment={"load.clients": 100, **(treatment or {})}, metrics=named)  # type: ignore[dict-item]  # a test's own levels
+    return ReportedTrial(treatment={"load.clients": 100, **(treatment or {})}, metrics=named)
 
 
 def test_the_contradiction_to_remember_is_found_by_itself() -> None:
@@ -86,7 +91,7 @@ def test_without_clients_there_is_no_bound() -> None:
     ],
 )
 def test_figures_that_contradict_each_other_are_impossible(metrics: dict[str, float], text: str) -> None:
-    measurement = measure_reported(reported(**metrics))
+    measurement = measure_reported(reported(None, **metrics))
     assert codes(measurement.caveats) == {"reported", "impossible-figures"}
     assert any(text in caveat.text for caveat in measurement.caveats)
 

@@ -108,9 +108,7 @@ def test_of_several_operations_each_gets_the_server_time_of_its_own_statements()
 
 
 def test_a_statement_that_two_operations_share_is_given_to_neither() -> None:
-    treated = scenario(
-        operations=[{"name": "a", "sql": "select 1 from t"}, {"name": "b", "sql": "SELECT 2 FROM  t;"}]
-    )
+    treated = scenario(operations=[{"name": "a", "sql": "select 1 from t"}, {"name": "b", "sql": "SELECT 2 FROM  t;"}])
     times = sort_statements(server_facts(treated, [statement("select $1 from t", 9, 1.0)]), treated.operation)
     assert times.operations_s == {}
     assert times.scenario_s == 1.0

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from bench.analysis.validity import cpu_share, machine_share
+from bench.analysis.saturation import cpu_share, machine_share
 from bench.model.facts import Caveat
 from bench.model.sample import Outcome, Samples
 from tests.analysis.synthetic import (
@@ -22,11 +22,15 @@ from tests.analysis.synthetic import (
     worker_facts,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 OPEN = {"model": "open", "rate": "1000/s"}
 
 
 def caveat_of(summary: Any, code: str) -> Caveat:
-    return next(caveat for caveat in (*summary.caveats, *summary.everything.caveats) if caveat.code == code)
+    found: Iterator[Caveat] = (c for c in (*summary.caveats, *summary.everything.caveats) if c.code == code)
+    return next(found)
 
 
 def test_a_healthy_trial_has_no_caveat() -> None:
@@ -38,7 +42,7 @@ def test_a_healthy_trial_has_no_caveat() -> None:
 
 @pytest.mark.parametrize(
     ("share", "lag_ms", "saturated"),
-    [(0.84, 0.2, False), (0.85, 0.2, True), (0.99, 0.2, True), (0.3, 10, False), (0.3, 11, True)],
+    [(0.84, 0.2, False), (0.85, 0.2, True), (0.99, 0.2, True), (0.6, 10, False), (0.6, 11, True), (0.3, 11, False)],
 )
 def test_a_busy_worker_or_a_late_loop_saturates_the_generator(
     share: float,
@@ -88,6 +92,13 @@ def test_lateness_of_an_idle_generator_is_named(lag_ms: float, share: float, nam
     assert summary.valid_for()
 
 
+def test_a_generator_without_cpu_is_starved_by_others_and_not_at_its_own_limit() -> None:
+    treated = scenario()
+    workers = (worker_facts(treated, cpu_s=0.6, loop_lag_p99_ns=28 * MS),)
+    caveat = caveat_of(summary_of(treated, workers=workers), "generator-starved")
+    assert "what others left to the generator" in caveat.text
+
+
 def test_waiting_for_a_free_place_is_the_scenarios_limit_not_lateness() -> None:
     treated = scenario(load={**OPEN, "max_in_flight": 5}, pool={"size": 5})
     samples = late(open_loop(treated, range(0, 2500 * MS, MS), service_ns=2 * MS), 2 * MS)
@@ -114,9 +125,7 @@ def test_one_core_is_all_that_pgbouncer_can_use(cpu_s: float, saturated: bool) -
 def test_everything_together_can_saturate_the_machine(server_cpu_s: float, saturated: bool) -> None:  # noqa: FBT001 - a table
     """4 cores x 2 s: the worker takes 0.6 s, the pooler 0.2 s."""
     treated = scenario()
-    summary = summary_of(
-        treated, pooler=pooler_facts(treated, {}), server=server_facts(treated, cpu_s=server_cpu_s)
-    )
+    summary = summary_of(treated, pooler=pooler_facts(treated, {}), server=server_facts(treated, cpu_s=server_cpu_s))
     assert machine_share(summary) == pytest.approx((0.8 + server_cpu_s) / 8)
     assert ("machine-saturated" in codes(summary.caveats)) is saturated
 
@@ -161,6 +170,13 @@ def test_achieving_less_than_offered_is_named_and_valid(rate: int, named: bool) 
     assert summary.valid_for()
 
 
+def test_errors_are_no_shortfall_of_what_was_offered() -> None:
+    """All were sent and ended in time; that some ended badly is told by the errors."""
+    treated = scenario(load={"model": "open", "rate": "1000/s"}, pool={"size": 4})
+    samples = with_outcomes(open_loop(treated, range(0, 2500 * MS, MS)), 4, Outcome.DEADLOCK)
+    assert "achieved-below-offered" not in codes(summary_of(treated, samples).caveats)
+
+
 def test_operations_never_sent_are_named() -> None:
     treated = scenario(load={"model": "open", "rate": "2000/s"}, pool={"size": 1})
     samples = open_loop(treated, range(0, 2500 * MS, MS // 2), give_up=True)
@@ -200,7 +216,7 @@ def slowing(step: float) -> Samples:
     return closed_loop(treated, service_ns=lambda i: int(10 * MS * (1 + (step if i >= 1500 else 0))))
 
 
-@pytest.mark.parametrize(("step", "named", "valid"), [(0.02, False, True), (0.1, True, True), (0.6, True, False)])
+@pytest.mark.parametrize(("step", "named", "valid"), [(0.02, False, True), (0.1, True, True), (2.0, True, False)])
 def test_throughput_that_changes_for_good_is_no_steady_state(
     step: float,
     named: bool,  # noqa: FBT001 - a table
@@ -211,19 +227,26 @@ def test_throughput_that_changes_for_good_is_no_steady_state(
     assert summary.valid_for() is valid
 
 
-@pytest.mark.parametrize(("slow_ms", "named", "valid"), [(10.1, False, True), (12, True, True), (20, True, False)])
+@pytest.mark.parametrize(("slow_ms", "named", "valid"), [(10.5, False, True), (15, True, True), (40, True, False)])
 def test_a_warm_up_that_reaches_into_the_window_is_named(
     slow_ms: float,
     named: bool,  # noqa: FBT001 - a table
     valid: bool,  # noqa: FBT001 - a table
 ) -> None:
     """The head of the window is slower: the rest is steady, and its mean differs from the whole."""
-    samples = closed_loop(scenario(), service_ns=lambda i: int((slow_ms if i < 700 else 10) * MS))
+    until_1200_ms = 12_000 / slow_ms
+    samples = closed_loop(scenario(), service_ns=lambda i: int((slow_ms if i < until_1200_ms else 10) * MS))
     summary = summary_of(scenario(), samples)
     assert ("no-steady-state" in codes(summary.caveats)) is named
     assert summary.valid_for() is valid
     if named:
         assert "still belong to the warm-up" in caveat_of(summary, "no-steady-state").text
+
+
+def test_a_trial_without_warm_up_measures_the_cold_start_on_purpose() -> None:
+    treated = scenario(warmup="0s", window="3s")
+    samples = closed_loop(treated, service_ns=lambda i: (30 if i < 200 else 10) * MS)
+    assert "no-steady-state" not in codes(summary_of(treated, samples).caveats)
 
 
 def test_random_service_times_are_steady() -> None:

@@ -117,6 +117,15 @@ def test_latencies_of_the_answered_do_not_pass_for_the_unanswered(budget: str, u
     assert verdict == "pass" or "never got an answer" in found.reason
 
 
+def test_a_latency_that_nobody_got_fails_rather_than_stays_open() -> None:
+    refused = {"response_time.p95": Refused("a trial has no operation that ended well", 0, 1)}
+    none = measured("throughput", 1, 1, 1, refused=refused, outcomes={"not_sent": 900, "ok": 5})
+    assert line("p95 < 100ms", none).verdict == "fail"
+    caveat = Caveat(code="littles-law", text="…", cure="…", invalidates=True)
+    invalid = measured("throughput", 1, 1, 1, outcomes={"not_sent": 9}, valid=False, caveats=(caveat,))
+    assert line("p95 < 100ms", invalid).verdict == "inconclusive"
+
+
 def test_errors_that_were_answered_do_not_bear_on_latency_budgets() -> None:
     outcomes = {"ok": 9000, "serialization": 1000}
     assert line("p95 < 100ms", measured("response_time.p95", 0.01, 0.02, 0.03, outcomes=outcomes)).verdict == "pass"

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bench.analysis.answer import telling_levels
 from bench.analysis.limits import CEILINGS
 from bench.analysis.measurement import Finding, Patch
 from bench.analysis.wording import treatment
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bench.analysis.answer import SubjectAnswer
     from bench.analysis.findings.context import Context
+    from bench.model.scenario import Level
 
 RULE = "best-pool-size"
 _SOURCE = (
@@ -27,17 +31,18 @@ _SOURCE = (
 def find(context: Context) -> list[Finding]:
     """Advise a size where at least two were measured and one can be recommended."""
     subjects = context.answer.subjects
+    telling = telling_levels([subject.levels for subject in subjects])
     return [
-        _finding(context, subject, alone=len(subjects) == 1)
-        for subject in subjects
+        _finding(context, subject, levels)
+        for subject, levels in zip(subjects, telling, strict=True)
         if subject.recommended is not None and len({s.pool_size for load in subject.loads for s in load.sizes}) > 1
     ]
 
 
-def _finding(context: Context, subject: SubjectAnswer, *, alone: bool) -> Finding:
+def _finding(context: Context, subject: SubjectAnswer, levels: Mapping[str, Level]) -> Finding:
     size = subject.recommended
     top = subject.loads[-1]
-    evidence: dict[str, Any] = {"pool_size": size, "at": f"{top.key} {top.load}"}
+    evidence: dict[str, Any] = {"pool_size": size, "at": top.at}
     evidence |= {"sizes": {str(entry.pool_size): entry.reason for entry in top.sizes}}
     chosen = next((entry for entry in top.sizes if entry.pool_size == size), None)
     if chosen and chosen.throughput:
@@ -51,7 +56,7 @@ def _finding(context: Context, subject: SubjectAnswer, *, alone: bool) -> Findin
     if context.answer.formula is not None:
         evidence["formula_cores_x_2_plus_1"] = context.answer.formula
     evidence["cannot_claim"] = list(subject.cannot_claim)
-    of_what = "" if alone else f" for {treatment(subject.levels)}"
+    of_what = f" for {treatment(levels)}" if levels else ""
     return Finding(
         rule=RULE,
         severity="info",

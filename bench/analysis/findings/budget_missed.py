@@ -11,7 +11,9 @@ from bench.analysis.limits import CEILINGS
 from bench.analysis.measurement import ALL_OPERATIONS, Finding
 from bench.analysis.reported import REPORTED
 from bench.analysis.split import PARTS
+from bench.analysis.validity import MOST_ERRORS, unanswered_share
 from bench.analysis.wording import estimate, quantity, treatment
+from bench.model.budget import parse_budget
 
 if TYPE_CHECKING:
     from bench.analysis.findings.context import Context
@@ -27,6 +29,14 @@ _REMEDIES = {
     "driver_and_wire": "Driver, pooler and network take the time: use fewer round trips or a nearer client.",
     "release": "The time goes to giving connections back: `pool.reset` sends a query on every release.",
 }
+_INSIDE = {
+    "response_time": ("schedule_lag", "pool_wait", "pooler_wait", "server", "driver_and_wire"),
+    "service_time": ("pooler_wait", "server", "driver_and_wire"),
+    "pool_wait": ("pool_wait",),
+    "schedule_lag": ("schedule_lag",),
+    "hold_time": ("pooler_wait", "server", "driver_and_wire", "release"),
+}
+"""The parts a duration is made of; throughput is bound by all of them."""
 
 
 def find(context: Context) -> list[Finding]:
@@ -44,7 +54,11 @@ def _excess(line: Line) -> float:
 
 def _finding(context: Context, lines: list[Line]) -> Finding:
     worst = max(lines, key=_excess)
-    limit = quantity(worst.limit, worst.unit)
+    metric = parse_budget(worst.budget, worst.operation).metric
+    unit = "%" if metric == "error_rate" else worst.unit
+    limit = quantity(worst.limit, unit)
+    measurement = context.of(worst.treatment, worst.operation)
+    parts = _parts(measurement)
     evidence: dict[str, Any] = {
         "observed": worst.observed,
         "limit": limit,
@@ -53,19 +67,19 @@ def _finding(context: Context, lines: list[Line]) -> Finding:
     }
     if worst.reason:
         evidence["reason"] = worst.reason
-    measurement = context.of(worst.treatment, worst.operation)
-    parts = _parts(measurement)
     if parts:
         evidence["mean_time_by_part"] = parts
+    if measurement and measurement.outcomes:
+        evidence["outcomes"] = dict(measurement.outcomes)
     what = "all operations" if worst.operation == ALL_OPERATIONS else worst.operation
-    seen = estimate(worst.observed) if worst.observed else "not measured"
+    seen = estimate(worst.observed, unit) if worst.observed else worst.reason
     return Finding(
         rule=RULE,
         severity="high",
         status="measured" if measurement and not _is_reported(measurement) else "reported",
         summary=f"{worst.budget} is missed for {what}: {seen}, limit {limit}",
         evidence=evidence,
-        remedy=_remedy(measurement, parts),
+        remedy=_remedy(metric, measurement, parts),
         source="Budget of the scenario; intervals over trials (mean of all parts: latency split).",
     )
 
@@ -79,12 +93,17 @@ def _parts(measurement: Measurement | None) -> dict[str, Estimate]:
     return {part: metrics[f"split.{part}"] for part in PARTS if f"split.{part}" in metrics}
 
 
-def _remedy(measurement: Measurement | None, parts: dict[str, Estimate]) -> str:
+def _remedy(metric: str, measurement: Measurement | None, parts: dict[str, Estimate]) -> str:
     if measurement is None or _is_reported(measurement):
         return "Measure it with `bench run`: figures without raw data do not show where the time goes."
-    known = {part: value.point for part, value in parts.items() if part in _REMEDIES}
+    failed = {label: count for label, count in measurement.outcomes.items() if label != "ok"}
+    if failed and (metric == "error_rate" or unanswered_share(measurement.outcomes) > MOST_ERRORS):
+        worst = max(failed, key=lambda label: failed[label])
+        return f"Find out why operations end with `{worst}` ({failed[worst]:,} times): until then no latency counts."
+    inside = _INSIDE.get(metric.partition(".")[0], tuple(_REMEDIES))
+    known = {part: value.point for part, value in parts.items() if part in inside}
     if not known:
-        return "Run at least two replicates, so that the latency split shows where the time goes."
+        return "Run two replicates or more, so that the latency split shows where the time goes."
     largest = max(known, key=lambda part: known[part])
     reached = [CEILINGS[caveat.code] for caveat in measurement.caveats if caveat.code in CEILINGS]
     if reached and largest in ("pool_wait", "pooler_wait"):

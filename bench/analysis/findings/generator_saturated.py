@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.findings.context import throughput
 from bench.analysis.measurement import Finding
-from bench.analysis.validity import cpu_share
+from bench.analysis.saturation import cpu_share
 from bench.analysis.wording import percent, rate, treatment
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.load_answer import MARGIN
 from bench.analysis.measurement import Finding, Patch
-from bench.analysis.wording import number, percent, treatment
+from bench.analysis.wording import percent, treatment
 
 if TYPE_CHECKING:
     from bench.analysis.answer import SubjectAnswer
@@ -80,14 +80,14 @@ def _harmful(context: Context, subject: SubjectAnswer) -> Finding | None:
         rule=RULE,
         severity="warning",
         status="measured",
-        summary=f"Pools of {first.pool_size} and more cost throughput at {top.key} {top.load}: "
-        f"{percent(loss)} less than the best at {first.pool_size}",
+        summary=f"Pools above {size} cost throughput at {top.at}: "
+        f"{first.pool_size} connections do {percent(loss)} less than the best",
         evidence={
             "throughput_beside_best": {str(entry.pool_size): entry.ratio for entry in worse},
             "best": top.best,
             "answer": size,
             "margin": MARGIN,
-            "load": f"{top.key} {number(float(top.load))}",
+            "load": top.at,
         },
         remedy=f"Stay at {size} connections: more would only queue inside the server, where waiting costs memory.",
         source="https://github.com/brettwooldridge/HikariCP/wiki/About-Pool-Sizing",

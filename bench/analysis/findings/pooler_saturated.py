@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.findings.context import throughput
 from bench.analysis.measurement import Finding
-from bench.analysis.validity import pooler_share
+from bench.analysis.saturation import pooler_share
 from bench.analysis.wording import percent, rate, treatment
 
 if TYPE_CHECKING:

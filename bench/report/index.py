@@ -1,0 +1,65 @@
+"""The list of all reports: `reports/index.html`, newest first, to be searched and sorted without a server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from bench.report.html import render_page
+from bench.report.numbers import count
+from bench.report.sections.banner import State  # noqa: TC001 - msgspec reads it when an entry is read back
+from bench.report.sections.environment import instant
+from bench.report.words import shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bench.report.document import Document
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedRun:
+    """One line of the index. ``folder`` is the report's folder beside the index."""
+
+    folder: str
+    run_id: str
+    scenario: str
+    started_utc: str
+    state: State
+    word: str
+    answer: str
+
+    @property
+    def href(self) -> str:
+        """The report's address, relative to the index."""
+        return f"./{quote(self.folder.strip('/'))}/index.html"
+
+    @property
+    def started(self) -> str:
+        """When the run started, for people."""
+        return instant(self.started_utc)
+
+    @property
+    def short_answer(self) -> str:
+        """The answer, cut to a line of the list."""
+        return shorten(self.answer, 240)
+
+    @property
+    def short_scenario(self) -> str:
+        """The scenario's name, cut to a cell."""
+        return shorten(self.scenario, 80)
+
+
+def indexed(document: Document, folder: str, started_utc: str) -> IndexedRun:
+    """Take from a document what the index shows of it."""
+    banner = document.banner
+    return IndexedRun(
+        folder, document.run_id, document.title, started_utc, banner.state, banner.word.capitalize(), banner.answer
+    )
+
+
+def render_index(runs: Iterable[IndexedRun]) -> str:
+    """Return the page; the same runs in any order give the same bytes."""
+    ordered = sorted(runs, key=lambda run: (run.started_utc, run.run_id), reverse=True)
+    return render_page("index.html.j2", runs=ordered, told=count(len(ordered), "run"))

@@ -1,0 +1,1 @@
+"""The sections of a report: each module turns measured values into exactly what its part of the page prints."""

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.report.document import build_document
+from bench.report.html import render_report
+from tests.report import samples
+from tests.report.page import read_page
+
+if TYPE_CHECKING:
+    from bench.report.document import Document
+    from bench.report.material import Material
+    from tests.report.page import Element
+
+
+@pytest.fixture(scope="session")
+def sweep() -> Material:
+    """Six pool sizes under three loads, one treatment spoiled."""
+    return samples.material(samples.SCENARIO.replace("replicates = 5", "replicates = 3"))
+
+
+@pytest.fixture(scope="session")
+def document(sweep: Material) -> Document:
+    return build_document(sweep)
+
+
+@pytest.fixture(scope="session")
+def html(document: Document) -> str:
+    return render_report(document)
+
+
+@pytest.fixture(scope="session")
+def page(html: str) -> Element:
+    return read_page(html)
