@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bench.model.errors import StoreError
 from bench.report.document import build_document
 from bench.report.html import render_report
 from bench.report.index import IndexedRun, indexed, render_index
@@ -32,7 +33,16 @@ def publish(material: Material, reports_root: Path) -> Path:
     page = folder / "index.html"
     replace_file(page, render_report(document).encode())
     replace_file(folder / ENTRY, msgspec.json.encode(indexed(document, folder.name, run.started_utc)))
-    entries = [msgspec.json.decode(path.read_bytes(), type=IndexedRun) for path in reports_root.glob(f"*/{ENTRY}")]
+    entries = [_read(path) for path in reports_root.glob(f"*/{ENTRY}")]
     newest_first = sorted(entries, key=lambda entry: (entry.started_utc, entry.run_id), reverse=True)
     replace_file(reports_root / "index.html", render_index(newest_first).encode())
     return page
+
+
+def _read(path: Path) -> IndexedRun:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=IndexedRun)
+    except (OSError, msgspec.DecodeError) as error:
+        raise StoreError(
+            f"{path} cannot be read: {error}", remedy="Remove its folder and render the run again: `bench report RUN`."
+        ) from None
