@@ -50,7 +50,10 @@ class Pgbench:
             raise ScenarioError(
                 "the `pgbench` driver has no think time", remedy='Use `load.think_time = "0s"` or another driver.'
             )
-        if not isinstance(scenario.load, ClosedLoop | OpenLoop) or getattr(scenario.load, "arrival", "poisson") != "poisson":
+        if (
+            not isinstance(scenario.load, ClosedLoop | OpenLoop)
+            or getattr(scenario.load, "arrival", "poisson") != "poisson"
+        ):
             raise ScenarioError(
                 "the `pgbench` driver knows the closed loop and Poisson arrivals only",
                 remedy='Use `load.model = "closed"`, or `"open"` with `arrival = "poisson"`.',

@@ -72,7 +72,7 @@ def _script(operation: Operation, number: int, values: tuple[Any, ...], tag: str
         if step.returns:
             # pgbench names the variables after the columns, so the columns take the scenario's names
             columns = ", ".join(step.returns)
-            statement = f"WITH step({columns}) AS ({statement.rstrip(';')}) SELECT {columns} FROM step \\gset {prefix}"
+            statement = f"WITH step({columns}) AS ({statement.rstrip(';')}) SELECT {columns} FROM step \\gset {prefix}"  # noqa: S608 - the scenario's own statement, wrapped
             variables |= {name: f"{prefix}{name}" for name in step.returns}
         lines.append(statement)
     if operation.is_transaction:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import os
+import signal
 import sys
 import traceback
 from multiprocessing.connection import Connection
@@ -173,8 +175,17 @@ def _failure(job: Job, error: Exception) -> Failed:
     return Failed(f"worker {job.share.worker} failed: {text}", traceback.format_exc(), remedy, bug=True)
 
 
+def _die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent dies, however it dies: no load may outlive its run."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    if os.getppid() == 1:  # it died before we asked
+        os._exit(1)
+
+
 def main() -> None:
     """Serve one job over the file descriptor given as the only argument."""
+    _die_with_parent()
     pipe = Connection(int(sys.argv[1]))
     try:
         job: Job = pipe.recv()
