@@ -21,7 +21,7 @@ pooler:
 	sh .ci/build-pgbouncer
 
 demo: setup ## the main job on the embedded default; ends by printing the report's path
-	$(BIN)/bench run $(SCENARIO) --quick
+	$(BIN)/bench run $(SCENARIO) --quick --warn-only
 
 test: setup ## every test
 	sh .ci/provide-test-servers

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.analysis.answer import answer_pool_size
+from bench.analysis.capacity import answer_capacity, answer_rate, judge_capacity
 from bench.analysis.explain import parse_plan
 from bench.analysis.findings import find_all
 from bench.analysis.findings.context import Context
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from bench.analysis.answer import Answer
+    from bench.analysis.capacity import Capacity
     from bench.analysis.measurement import Finding, Measurement, Verdict
     from bench.analysis.summary import TrialSummary
     from bench.design.plan import Plan, Trial
@@ -41,6 +43,8 @@ class Analysis:
     answer: Answer
     summaries: tuple[TrialSummary, ...]
     plans: tuple[PlanFact, ...]
+    capacity: Capacity | None = None
+    """The highest rate that meets the budgets, where the run searched for it."""
 
 
 def analyse(
@@ -73,10 +77,16 @@ def conclude(
     lines = judge_lines(measured, scenario.all_budgets)
     answer = answer_pool_size(measured, lines, summaries, np.random.default_rng(run.seed))
     reported = [dict(trial.treatment) for trial in run.reported]
-    verdict = judge(measurements, scenario, [*answer.recommended, *reported])
+    capacity = None
+    if plan.design == "capacity":
+        capacity = answer_capacity(scenario, plan.replicates, summaries)
+        answer = answer_rate(capacity, measured)
+        verdict = judge_capacity(capacity, scenario, measured)
+    else:
+        verdict = judge(measurements, scenario, [*answer.recommended, *reported])
     distinct = _distinct(plans)
-    context = Context(run, scenario, measurements, summaries, distinct, verdict, answer)
-    return Analysis(tuple(measurements), find_all(context), verdict, answer, tuple(summaries), distinct)
+    context = Context(run, scenario, measurements, summaries, distinct, verdict, answer, capacity)
+    return Analysis(tuple(measurements), find_all(context), verdict, answer, tuple(summaries), distinct, capacity)
 
 
 def _distinct(plans: Sequence[PlanFact]) -> tuple[PlanFact, ...]:

@@ -46,8 +46,9 @@ def doubts(summary: TrialSummary) -> tuple[Caveat, ...]:
     """Return the caveats of a trial as a whole."""
     if not summary.everything.total:
         return (_empty_window(summary),)
-    checks = (laws.broken, _settings, ceilings, _threshold, _offered, _unsent, _connections, unsteadiness)
-    return tuple(caveat for check in checks for caveat in check(summary))
+    checks = (laws.broken, _settings, ceilings, _offered, _unsent)
+    of_state = (_transient,) if summary.scenario.run.expect == "transient" else (_threshold, _connections, unsteadiness)
+    return tuple(caveat for check in (*checks, *of_state) for caveat in check(summary))
 
 
 def operation_doubts(operation: OperationSummary) -> tuple[Caveat, ...]:
@@ -132,6 +133,17 @@ def _unsent(summary: TrialSummary) -> Iterator[Caveat]:
             f"({share}): latencies cannot contain them, so the tail is worse than shown",
             cure="Offer less, raise `load.max_in_flight`, or give a pool timeout (`pool.acquire_timeout`).",
         )
+
+
+def _transient(summary: TrialSummary) -> Iterator[Caveat]:
+    """Stand in for the checks of a steady state where the scenario is about the time before it."""
+    opened = sum(worker.connections_opened for worker in summary.facts.workers)
+    yield Caveat(
+        code="transient",
+        text=f"the window holds a start by design: {opened:,} connections were opened in it, nothing had to be steady, "
+        "and all figures depend on its length",
+        cure='For figures that last, leave out `run.expect = "transient"` and give `run.warmup`.',
+    )
 
 
 def _connections(summary: TrialSummary) -> Iterator[Caveat]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 
 import click
@@ -21,6 +22,7 @@ COMMANDS = {
     "seed": "load deterministic data",
     "plan": "print the trials of a scenario; runs nothing",
     "run": "run a scenario or a sweep, then analyse and report",
+    "capacity": "find the highest offered rate that meets the budgets",
     "analyse": "derive measurements and findings again from raw data",
     "report": "render the HTML report of a run again",
 }
@@ -66,9 +68,15 @@ def cli() -> None:
     """
 
 
+def _interrupt(number: int, frame: object) -> None:
+    del number, frame
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command line; the only place where errors become text and exit codes."""
     show_unicode_safely()
+    signal.signal(signal.SIGTERM, _interrupt)  # ending us politely keeps as much as Ctrl-C does
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Exit as stop:

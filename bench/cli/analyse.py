@@ -10,7 +10,7 @@ import click
 from bench.cli.options import reports_option, results_option
 from bench.cli.output import json_option, verdict_code, warn_only_option
 from bench.cli.progress import choose_progress
-from bench.cli.summary import print_outcome
+from bench.cli.summary import judged, print_outcome
 from bench.experiment.derive import derive
 
 if TYPE_CHECKING:
@@ -35,4 +35,4 @@ def command(run: str, *, results_root: Path, reports_root: Path, warn_only: bool
     with choose_progress() as progress:
         derived = derive(run, results_root, reports_root, progress)
     print_outcome(derived, as_json=as_json)
-    sys.exit(verdict_code(derived.analysis.verdict.verdict, warn_only=warn_only))
+    sys.exit(verdict_code(judged(derived.analysis.verdict), warn_only=warn_only))

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench.environment.attached import Attachment
+from bench.environment.embedded import Where
+from bench.model.errors import ScenarioError
 from bench.model.levels import parse_setting, parse_sweep
 from bench.model.scenario_text import Overrides
 
@@ -56,8 +59,11 @@ attach_options = _stack(
     click.option("--pooler-dsn", help="Attach to this pooler for the load."),
     click.option("--pooler-admin-dsn", help="The pooler's admin console, for its counters."),
 )
+setting_option = click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a value: pool.size=8."
+)
 override_options = _stack(
-    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a value: pool.size=8."),
+    setting_option,
     click.option(
         "--sweep", "sweeps", multiple=True, metavar="KEY=LEVELS", help="Sweep a value: pool.size=1,2,4..32 (doubling)."
     ),
@@ -71,3 +77,15 @@ def read_overrides(settings: Iterable[str], sweeps: Iterable[str], replicates: i
     if replicates is not None:
         values["run.replicates"] = replicates
     return Overrides(values, dict(parse_sweep(text) for text in sweeps))
+
+
+def read_where(
+    state_root: Path, pg_bin: Path | None, pgbouncer: Path | None, dsns: tuple[str | None, str | None, str | None]
+) -> Where | Attachment:
+    """Return the servers to measure; ``dsns`` are those of server, pooler and the pooler's admin console."""
+    server, pooler, console = dsns
+    if server is not None:
+        return Attachment(server, pooler, console)
+    if pooler or console:
+        raise ScenarioError("`--pooler-dsn` needs `--dsn`", remedy="Name the server as well, for its counters.")
+    return Where(state_root, pg_bin, pgbouncer)

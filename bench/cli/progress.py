@@ -44,7 +44,8 @@ class _Lines:
 
     def planned(self, plan: Plan) -> None:
         self._total, self._done, self._started = len(plan.trials), 0, time.monotonic()
-        click.echo(f"{self._total} trials, about {plan.estimated_s:.0f} s", err=True)
+        if self._total > 1:  # a search that goes one by one need not say so each time
+            click.echo(f"{self._total} trials, about {plan.estimated_s:.0f} s", err=True)
 
     def trial_finished(self, trial: Trial, throughput: float) -> None:
         self._advance(trial, f"{throughput:,.0f}/s")
@@ -86,7 +87,7 @@ class _Bar(_Lines):
         self._progress.console.print(text, markup=False, highlight=False)
 
     def planned(self, plan: Plan) -> None:
-        self._progress.update(self._task, total=len(plan.trials), visible=True)
+        self._progress.update(self._task, total=len(plan.trials), completed=0, visible=True)
 
     def _advance(self, trial: Trial, outcome: str) -> None:
         self._progress.update(self._task, advance=1, description=f"{describe(trial.treatment)}: {outcome}")

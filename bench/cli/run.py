@@ -11,15 +11,17 @@ from bench.cli.options import (
     attach_options,
     override_options,
     read_overrides,
+    read_where,
     reports_option,
     results_option,
     server_options,
 )
 from bench.cli.output import json_option, verdict_code, warn_only_option
 from bench.cli.progress import choose_progress
-from bench.cli.summary import print_outcome
-from bench.environment.attached import Attachment
-from bench.environment.embedded import Where
+from bench.cli.repeat import repeatable, resume_command
+from bench.cli.summary import judged, print_outcome
+from bench.experiment.adaptive import plan_adaptive
+from bench.experiment.resume import take_up
 from bench.experiment.run import Request, run
 from bench.experiment.scenario_file import read_scenario
 from bench.model.errors import ScenarioError
@@ -27,12 +29,19 @@ from bench.model.errors import ScenarioError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench.experiment.scenario_file import Planned
+    from bench.model.scenario_text import Overrides
+
 
 @click.command("run")
-@click.argument("scenario")
+@click.argument("scenario", required=False)
 @click.option(
     "--quick", is_flag=True, help="About a minute: fewer replicates and shorter windows; says what it cannot claim."
 )
+@click.option(
+    "--adaptive", is_flag=True, help="Search the best pool size with at most 40 % of the trials of a large sweep."
+)
+@click.option("--resume", metavar="RUN", help="Take up this unfinished run where it stopped; it knows its scenario.")
 @override_options
 @server_options
 @attach_options
@@ -41,9 +50,11 @@ if TYPE_CHECKING:
 @warn_only_option
 @json_option
 def command(
-    scenario: str,
+    scenario: str | None,
     *,
     quick: bool,
+    adaptive: bool,
+    resume: str | None,
     settings: tuple[str, ...],
     sweeps: tuple[str, ...],
     replicates: int | None,
@@ -61,35 +72,40 @@ def command(
     r"""Run SCENARIO (a file, or the name of a shipped one) or its sweep, then analyse and report.
 
     Without --dsn it brings up the embedded PostgreSQL and pgBouncer, migrates and seeds them, and stops them at the
-    end, unless `bench up` started them.
+    end, unless `bench up` started them. Ctrl-C keeps the finished trials and prints the command that goes on.
 
     \b
     Examples:
       bench run scenarios/rating_lookup.toml --quick
       bench run rating_lookup --set load.clients=50 --sweep pool.size=1,2,4..32
+      bench run rating_lookup --adaptive
       bench run mine.toml --dsn postgresql://app@db.internal/insurance
+      bench run --resume 20250101T120000Z-rating_lookup-1a2b3c4
     """
-    if dsn is None and (pooler_dsn or pooler_admin_dsn):
-        raise ScenarioError("`--pooler-dsn` needs `--dsn`", remedy="Name the server as well, for its counters.")
-    planned = read_scenario(scenario, read_overrides(settings, sweeps, replicates), quick=quick)
-    where = Attachment(dsn, pooler_dsn, pooler_admin_dsn) if dsn else Where(state_root, pg_bin, pgbouncer)
+    where = read_where(state_root, pg_bin, pgbouncer, (dsn, pooler_dsn, pooler_admin_dsn))
+    overrides = read_overrides(settings, sweeps, replicates)
+    if resume is None:
+        planned = _plan(scenario, overrides, quick=quick, adaptive=adaptive)
+    else:
+        _refuse_changes(scenario, overrides, quick=quick, adaptive=adaptive)
+        planned = take_up(resume, results_root)
+    request = Request(planned, where, results_root, reports_root, repeatable(sys.argv), resume, resume_command())
     with choose_progress() as progress:
-        derived = run(Request(planned, where, results_root, reports_root, _repeatable(sys.argv)), progress)
+        derived = run(request, progress)
     print_outcome(derived, as_json=as_json)
-    sys.exit(verdict_code(derived.analysis.verdict.verdict, warn_only=warn_only))
+    sys.exit(verdict_code(judged(derived.analysis.verdict), warn_only=warn_only))
 
 
-def _repeatable(arguments: list[str]) -> tuple[str, ...]:
-    """Return the command to repeat the run, without connection strings, which may hold a password."""
-    kept: list[str] = ["bench"]
-    hide = False
-    for argument in arguments[1:]:
-        name, equals, _ = argument.partition("=")
-        if hide:
-            kept.append("…")
-        elif name in ("--dsn", "--pooler-dsn", "--pooler-admin-dsn") and equals:
-            kept.append(f"{name}=…")
-        else:
-            kept.append(argument)
-        hide = not hide and argument in ("--dsn", "--pooler-dsn", "--pooler-admin-dsn")
-    return tuple(kept)
+def _plan(scenario: str | None, overrides: Overrides, *, quick: bool, adaptive: bool) -> Planned:
+    if scenario is None:
+        raise click.UsageError("Missing argument 'SCENARIO' (or --resume RUN).", click.get_current_context())
+    planned = read_scenario(scenario, overrides, quick=quick)
+    return plan_adaptive(planned) if adaptive else planned
+
+
+def _refuse_changes(scenario: str | None, overrides: Overrides, *, quick: bool, adaptive: bool) -> None:
+    if scenario or quick or adaptive or overrides.settings or overrides.sweeps:
+        raise ScenarioError(
+            "`--resume` goes on with the run as it was planned: scenario, overrides and `--adaptive` come from it",
+            remedy="Leave them out, or start a new run without `--resume`.",
+        )

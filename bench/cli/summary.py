@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from bench.cli.output import note, print_json
 from bench.cli.progress import describe
@@ -21,16 +22,23 @@ _SEVERITIES = ("high", "warning")
 def print_outcome(derived: Derived, *, as_json: bool) -> None:
     """Print the outcome for a person, or as the one JSON document that scripts read."""
     verdict = derived.analysis.verdict
+    capacity = derived.analysis.capacity
     if as_json:
-        document = {"run_id": derived.run_id, "path": str(derived.path), "report": str(derived.report)}
-        print_json("run", {**document, "verdict": verdict.verdict})
+        document: dict[str, Any] = {
+            "run_id": derived.run_id,
+            "path": str(derived.path),
+            "report": str(derived.report),
+            "verdict": verdict.verdict,
+        }
+        found = {} if capacity is None else {"capacity": msgspec.to_builtins(capacity)}
+        print_json("run" if capacity is None else "capacity", {**document, **found})
         return
     click.echo("")
     click.secho(derived.analysis.answer.headline, bold=True)
     for subject in derived.analysis.answer.subjects:
         for doubt in subject.cannot_claim:
             note(f"  cannot claim: {doubt}")
-    _print_verdict(verdict)
+    _print_verdict(verdict if capacity is None else _deciding(verdict))
     for finding in derived.analysis.findings:
         if finding.severity in _SEVERITIES:
             click.echo(f"  {finding.severity}: {finding.summary}")
@@ -38,18 +46,28 @@ def print_outcome(derived: Derived, *, as_json: bool) -> None:
     click.echo(f"report   {derived.report}")
 
 
+def _deciding(verdict: Verdict) -> Verdict:
+    """Leave out what a search for the capacity tried on its way: most of it had to fail."""
+    return msgspec.structs.replace(verdict, lines=tuple(line for line in verdict.lines if line.counts))
+
+
+def judged(verdict: Verdict) -> str | None:
+    """Return pass, fail or inconclusive; None where the scenario states no budget, so that there was none to judge."""
+    return verdict.verdict if verdict.lines else None
+
+
 def _print_verdict(verdict: Verdict) -> None:
     if not verdict.lines:
         click.echo("budgets: none stated")
         return
     click.echo("budgets: " + click.style(verdict.verdict.upper(), fg=_COLOURS[verdict.verdict], bold=True))
-    worst = {line.verdict for line in verdict.lines} - {"pass"}
-    for line in verdict.lines:
-        if line.verdict == "pass" and worst and len(verdict.lines) > 8:
-            continue
+    deciding = [line for line in verdict.lines if line.counts]
+    for line in deciding:
         observed = with_interval(line.observed, line.unit) if line.observed else "not measured"
         reason = f" ({line.reason})" if line.reason else ""
         click.echo(
             f"  {line.verdict:<12} {line.budget}: {observed}, limit {quantity(line.limit, line.unit)}; "
             f"{describe(line.treatment)}{reason}"
         )
+    if explored := len(verdict.lines) - len(deciding):
+        click.echo(f"  and {explored} lines of treatments that were only explored: see the report")

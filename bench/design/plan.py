@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import numpy as np
@@ -31,13 +31,14 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """All trials in the order they run."""
+    """All trials in the order they run. Any design but the full grid grows while the run goes on."""
 
     scenario: str
     trials: tuple[Trial, ...]
     treatments: tuple[dict[str, Level], ...]
     replicates: int
     estimated_s: float
+    design: Literal["grid", "adaptive", "capacity"] = "grid"
 
 
 def identify(scenario: Scenario, swept: Mapping[str, Level]) -> dict[str, Level]:
@@ -88,15 +89,12 @@ def expand(raw: Raw, source: str) -> tuple[Plan, dict[str, Scenario]]:
             trial = Trial(f"b{block + 1:02d}-t{position:03d}", block + 1, treatment, int(generator.integers(2**31)))
             trials.append(trial)
             scenarios[trial.id] = treated
-    seconds = sum(
-        s.run.warmup.seconds + s.run.window.seconds + s.run.cooldown.seconds + TRIAL_OVERHEAD_S
-        for s in scenarios.values()
-    )
-    plan = Plan(
-        scenario.name,
-        tuple(trials),
-        tuple(treatment for treatment, _ in cells),
-        scenario.run.replicates,
-        seconds,
-    )
-    return plan, scenarios
+    seconds = sum(map(trial_seconds, scenarios.values()))
+    treatments = tuple(treatment for treatment, _ in cells)
+    return Plan(scenario.name, tuple(trials), treatments, scenario.run.replicates, seconds), scenarios
+
+
+def trial_seconds(scenario: Scenario) -> float:
+    """Return about how long one trial takes."""
+    run = scenario.run
+    return run.warmup.seconds + run.window.seconds + run.cooldown.seconds + TRIAL_OVERHEAD_S

@@ -7,7 +7,6 @@ the schema is taken down and up again, as the evidence tables refuse to be empti
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import hashlib
 import json
 import time
@@ -21,9 +20,8 @@ from psycopg import sql
 from bench.environment import migrations
 from bench.environment.connection import connected
 from bench.environment.embedded import MARKER
-from bench.environment.seeding import FIRST_MONTHS, SUBJECTS
-from bench.environment.seeding.bulk_load import restart_sequences
-from bench.environment.seeding.loading import act_as_owner, load_subjects, settle
+from bench.environment.seeding import SUBJECTS
+from bench.environment.seeding.loading import load_all
 from bench.environment.seeding.table import World
 from bench.model.errors import SetupError
 
@@ -32,6 +30,9 @@ if TYPE_CHECKING:
 
     from bench.model.endpoint import Endpoint
     from bench.model.scenario import Dataset
+
+_LOCK_KEY = 0x73656564
+"""Two loads of one database at the same time would mix their rows ("seed" in ASCII)."""
 
 
 class SeedReport(msgspec.Struct, frozen=True):
@@ -75,23 +76,17 @@ def seed_database(
     """
     began = time.monotonic()
     world = World(dataset.seed, dataset.scale)
-    note(f"loading data: scale {dataset.scale:g}, seed {dataset.seed}")
-    with connected(admin) as connection:
+    with _explained(admin), connected(admin) as connection:
         comment = _read_comment(connection)
         _refuse_foreign(admin, comment, allow_destructive)
-        # From here on until the end the database holds nothing that could be taken for a data set.
+        _refuse_second_load(connection)
+        note(f"loading data: scale {dataset.scale:g}, seed {dataset.seed}")
+        # From here until the end the database holds nothing that could be taken for a data set.
         _write_comment(connection, {key: value for key, value in comment.items() if key != "dataset"})
-    _empty(admin, note)
-    with _explained(admin):
-        with connected(admin) as connection:
-            act_as_owner(connection)
-            _make_partitions(connection)
-        rows = load_subjects(admin, world, note)
-        settle(admin, list(rows))
-        with connected(admin) as connection:
-            restart_sequences(connection)
-            size = _stored_bytes(connection)
-            _write_comment(connection, {**comment, "dataset": msgspec.to_builtins(_identity(dataset))})
+        _empty(admin, note)
+        rows = load_all(admin, world, note)
+        size = _stored_bytes(connection)
+        _write_comment(connection, {**comment, "dataset": msgspec.to_builtins(_identity(dataset))})
     report = SeedReport(rows, size, time.monotonic() - began)
     note(f"  {sum(rows.values()):,} rows, {size / 1e6:,.0f} MB with indexes")
     return report
@@ -111,11 +106,11 @@ def generator_hash() -> str:
 
 def _read_comment(connection: psycopg.Connection[Any]) -> dict[str, Any]:
     """Return the database's comment as an object, empty if it is none."""
-    row = connection.execute(
+    [(text,)] = connection.execute(
         "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
-    ).fetchone()
+    ).fetchall()
     try:
-        comment = json.loads(row[0]) if row and row[0] else {}
+        comment = json.loads(text) if text else {}
     except json.JSONDecodeError:
         return {}
     return comment if isinstance(comment, dict) else {}
@@ -140,35 +135,40 @@ def _refuse_foreign(admin: Endpoint, comment: dict[str, Any], allow_destructive:
     )
 
 
+def _refuse_second_load(connection: psycopg.Connection[Any]) -> None:
+    """Hold a lock as long as the connection lives."""
+    [(free,)] = connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK_KEY]).fetchall()
+    if not free:
+        raise SetupError(
+            f"database {connection.info.dbname} is being filled by somebody else",
+            remedy="Wait until that load has ended, then try again.",
+        )
+
+
 def _empty(admin: Endpoint, note: Callable[[str], None]) -> None:
     """Leave the schema at head without a row of ours."""
     dsn = admin.dsn()
-    migrations.upgrade(dsn)
-    with connected(admin) as connection:
-        names = [table.name for subject in SUBJECTS for table in subject.tables]
-        query = sql.SQL(" OR ").join(sql.SQL("EXISTS (SELECT FROM {})").format(sql.Identifier(name)) for name in names)
-        row = connection.execute(sql.SQL("SELECT {}").format(query)).fetchone()
-    if row and row[0]:
+    revision = migrations.current(dsn)
+    if revision is not None and (revision != migrations.head() or _holds_rows(admin)):
         note("  removing the data that is there")
         migrations.downgrade(dsn, "base")
-        migrations.upgrade(dsn)
+    migrations.upgrade(dsn)
 
 
-def _make_partitions(connection: psycopg.Connection[Any]) -> None:
-    """Make a partition for every month that has data, and for those until the present one."""
-    now = connection.execute("SELECT now()::date").fetchone()
-    today: dt.date = now[0] if now else dt.datetime.now(tz=dt.UTC).date()
-    for function, month in FIRST_MONTHS.items():
-        back = max(0, (today.year - month.year) * 12 + today.month - month.month)
-        connection.execute(sql.SQL("SELECT {}(3, %s)").format(sql.Identifier(function)), [back])
+def _holds_rows(admin: Endpoint) -> bool:
+    tables = [sql.Identifier(table.name) for subject in SUBJECTS for table in subject.tables]
+    query = sql.SQL(" OR ").join(sql.SQL("EXISTS (SELECT FROM {})").format(table) for table in tables)
+    with connected(admin) as connection:
+        [(found,)] = connection.execute(sql.SQL("SELECT {}").format(query)).fetchall()
+    return bool(found)
 
 
 def _stored_bytes(connection: psycopg.Connection[Any]) -> int:
-    row = connection.execute(
+    [(size,)] = connection.execute(
         "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class"
         " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-    ).fetchone()
-    return int(row[0]) if row else 0
+    ).fetchall()
+    return int(size)
 
 
 @contextlib.contextmanager

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.analysis.analyse import analyse
-from bench.design.plan import expand
 from bench.experiment.publish import publish
-from bench.model.errors import StoreError
-from bench.model.scenario_text import decode, read_raw
+from bench.experiment.restore import restore
 from bench.report.material import Material
 from bench.report.sections.files import RawFile
 from bench.store.runs import open_run
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.analysis.analyse import Analysis
-    from bench.design.plan import Plan
     from bench.experiment.progress import Progress
     from bench.model.scenario import Scenario
     from bench.store.reader import RunReader
@@ -52,31 +49,14 @@ def derive(run: Path | str, results_root: Path, reports_root: Path, progress: Pr
     """Analyse a stored run again, replace its derived files and render its report; raises ``StoreError``."""
     reader = open_run(run, results_root)
     progress.note("analysing")
-    scenario, plan, scenarios = _restore(reader)
+    ran = restore(reader)
     stored = (
         (each.trial, each.facts, each.samples(), each.plans()) for each in reader.trials() if each.failure is None
     )
-    analysis = analyse(reader.facts, plan, scenario, scenarios, stored)
+    analysis = analyse(reader.facts, ran.plan, ran.scenario, ran.treated, stored)
     reader.write_derived(analysis.measurements, analysis.findings, analysis.verdict)
     progress.note("rendering the report")
-    return Derived(reader.run_id, reader.path, _render(reader, scenario, analysis, reports_root), analysis)
-
-
-def _restore(reader: RunReader) -> tuple[Scenario, Plan, dict[str, Scenario]]:
-    """Return the scenario as it ran, its plan, and the scenario of each trial."""
-    source = str(reader.path / "scenario.toml")
-    raw = reader.facts.overrides.apply(read_raw(reader.scenario_text, source), source)
-    scenario = decode(raw, source)
-    if reader.facts.reported:
-        return scenario, reader.plan, {}
-    plan, scenarios = expand(raw, source)
-    if plan.trials != reader.plan.trials:
-        raise StoreError(
-            f"{reader.path}: the plan does not follow from the scenario",
-            evidence="scenario.toml or plan.json was changed after the run",
-            remedy="Restore both files; raw data are written once.",
-        )
-    return scenario, reader.plan, scenarios
+    return Derived(reader.run_id, reader.path, _render(reader, ran.scenario, analysis, reports_root), analysis)
 
 
 def _files(reader: RunReader, folder: Path) -> Iterator[RawFile]:

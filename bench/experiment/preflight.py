@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bench.model.scenario import Scenario
 
 OWN_CONNECTIONS = 4
-"""Our observers, the pooler's console and one for `bench monitor`."""
+"""Our observers and what an engineer opens beside them to look."""
 
 
 def server_connections(scenario: Scenario) -> int:

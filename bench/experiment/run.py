@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,14 +14,20 @@ import numpy as np
 
 from bench import __version__
 from bench.design.parameters import draw
+from bench.design.plan import trial_seconds
 from bench.environment import inventory, migrations
 from bench.environment.host import describe_host
 from bench.environment.plans import explain
 from bench.environment.populations import read_populations
+from bench.experiment.adaptive import AdaptiveCourse
+from bench.experiment.capacity import RateCourse
+from bench.experiment.course import GridCourse
 from bench.experiment.derive import derive
 from bench.experiment.preflight import check_connections
+from bench.experiment.resume import reopen
 from bench.experiment.target import open_target
 from bench.experiment.trial import run_trial
+from bench.load.drivers import DRIVERS, find_driver
 from bench.model.errors import SetupError, StoreError
 from bench.model.facts import Caveat, RunFacts
 from bench.store import runs
@@ -29,8 +36,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.design.parameters import Populations
+    from bench.design.plan import Trial
     from bench.environment.attached import Attachment
     from bench.environment.embedded import Where
+    from bench.experiment.course import Course
     from bench.experiment.derive import Derived
     from bench.experiment.progress import Progress
     from bench.experiment.scenario_file import Planned
@@ -57,31 +66,53 @@ class Request:
     results_root: Path
     reports_root: Path
     command: tuple[str, ...]
+    resumes: str | None = None
+    """The unfinished run to take up; ``planned`` is then its own."""
+    resume_command: tuple[str, ...] = ("bench", "run")
+    """What to type to take this run up again, but for ``--resume`` and its id."""
 
 
 def run(request: Request, progress: Progress) -> Derived:
     """Run all trials and derive measurements, findings, verdict and report; finished trials survive any failure."""
     planned = request.planned
+    course = _choose_course(planned, progress)
     with open_target(request.where, planned.scenario.dataset, progress) as target:
-        check_connections(planned.treated.values(), target.usable_connections())
+        check_connections(course.may_run(), target.usable_connections())
         populations = read_populations(target.direct, planned.scenario.operation)
-        host = describe_host()
-        writer = runs.create(request.results_root, _facts(request, target), planned.text, planned.plan, host)
-        try:
-            plans = _explain_reads(target, planned, populations)
-            versions = _run_trials(target, planned, populations, plans, writer, progress)
-            facts = msgspec.structs.replace(writer.facts, versions={**writer.facts.versions, **versions})
-            writer.record(facts)
-            folder = writer.finish()
-        except BaseException as error:
-            with contextlib.suppress(StoreError):  # a full disk must not hide why the run stopped
-                writer.stop("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
-            progress.note(f"kept what was finished in {writer.path}")
-            raise
+        with _open_writer(request, _facts(request, target, course)) as writer:
+            try:
+                course.recall(runs.RunReader(writer.path))
+                plans = _explain_reads(target, planned, populations)
+                _run_trials(target, course, populations, plans, writer, progress)
+                writer.record(_concluded(writer.facts, course))
+                folder = writer.finish()
+            except BaseException as error:
+                with contextlib.suppress(StoreError):  # a full disk must not hide why the run stopped
+                    writer.stop("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+                again = shlex.join((*request.resume_command, "--resume", writer.run_id))
+                progress.note(f"kept {len(writer.finished)} finished trials in {writer.path}; go on with: {again}")
+                raise
     return derive(folder, request.results_root, request.reports_root, progress)
 
 
-def _facts(request: Request, target: Target) -> RunFacts:
+def _choose_course(planned: Planned, progress: Progress) -> Course:
+    match planned.plan.design:
+        case "grid":
+            return GridCourse(planned)
+        case "adaptive":
+            return AdaptiveCourse(planned)
+        case "capacity":
+            return RateCourse(planned, progress)
+
+
+def _open_writer(request: Request, facts: RunFacts) -> RunWriter:
+    if request.resumes is not None:
+        return reopen(request.resumes, request.results_root, facts)
+    planned = request.planned
+    return runs.create(request.results_root, facts, planned.text, planned.plan, describe_host())
+
+
+def _facts(request: Request, target: Target, course: Course) -> RunFacts:
     planned = request.planned
     dataset = planned.scenario.dataset
     with_schema = inventory.read_inventory(target.admin)
@@ -95,7 +126,7 @@ def _facts(request: Request, target: Target) -> RunFacts:
         bench_version=__version__,
         quick=planned.quick,
         command=request.command,
-        versions=target.versions,
+        versions={**target.versions, **_driver_versions(course)},
         alembic_head=with_schema.alembic_head,
         schema_hash=migrations.schema_hash() if target.environment else None,
         row_counts=with_schema.row_counts,
@@ -105,6 +136,16 @@ def _facts(request: Request, target: Target) -> RunFacts:
         overrides=planned.overrides,
         caveats=(*target.caveats, *([QUICK_CAVEAT] if planned.quick else [])),
     )
+
+
+def _concluded(facts: RunFacts, course: Course) -> RunFacts:
+    return msgspec.structs.replace(facts, caveats=(*facts.caveats, *course.doubts()))
+
+
+def _driver_versions(course: Course) -> dict[str, str]:
+    """Return the versions of the libraries that will be used; programs tell theirs when they run."""
+    names = {scenario.pool.driver for scenario in course.may_run()} & DRIVERS.keys()
+    return {library: version for name in sorted(names) for library, version in find_driver(name).versions().items()}
 
 
 def _commit() -> str:
@@ -131,30 +172,49 @@ def _explain_reads(target: Target, planned: Planned, populations: Populations) -
 
 def _run_trials(
     target: Target,
-    planned: Planned,
+    course: Course,
     populations: Populations,
     plans: list[PlanFact],
     writer: RunWriter,
     progress: Progress,
-) -> dict[str, str]:
-    """Run what is pending; a trial that cannot run is recorded and the others go on. Returns library versions."""
-    progress.planned(planned.plan)
-    versions: dict[str, str] = {}
+) -> None:
+    """Run what is pending and what the course adds; a trial that cannot run is recorded and the others go on."""
     failures: list[SetupError] = []
-    for trial in writer.pending():
-        scenario = planned.treated[trial.id]
-        try:
-            record = run_trial(target, scenario, trial, populations)
-        except SetupError as error:
-            writer.fail_trial(trial, str(error))
-            progress.trial_failed(trial, error.problem)
-            failures.append(error)
-            continue
-        writer.add_trial(trial, record.facts, record.samples, plans, scenario.load)
-        versions |= record.versions
-        progress.trial_finished(trial, record.throughput)
-    if failures and len(failures) == len(planned.plan.trials):
+    batch = writer.pending() or _grow(course, writer)
+    while batch:
+        seconds = sum(trial_seconds(course.scenario(trial)) for trial in batch)
+        progress.planned(msgspec.structs.replace(writer.plan, trials=batch, estimated_s=seconds))
+        for trial in batch:
+            scenario = course.scenario(trial)
+            try:
+                record = run_trial(target, scenario, trial, populations)
+            except SetupError as error:
+                writer.fail_trial(trial, str(error))
+                course.miss(trial)
+                progress.trial_failed(trial, error.problem)
+                failures.append(error)
+                continue
+            writer.add_trial(trial, record.facts, record.samples, plans, scenario.load)
+            _record_versions(writer, record.versions)
+            course.observe(trial, record.facts, record.samples)
+            progress.trial_finished(trial, record.throughput)
+        batch = _grow(course, writer)
+    if failures and not writer.finished:
         raise SetupError(
             "no trial could run", evidence=f"{failures[0].problem}: {failures[0].evidence}", remedy=failures[0].remedy
         )
-    return versions
+
+
+def _grow(course: Course, writer: RunWriter) -> tuple[Trial, ...]:
+    """Return the trials of the next round, which are in ``plan.json`` before the first of them runs."""
+    grown = course.grow(writer.plan)
+    if grown is None:
+        return ()
+    new = grown.trials[len(writer.plan.trials) :]
+    writer.extend_plan(grown)
+    return new
+
+
+def _record_versions(writer: RunWriter, versions: dict[str, str]) -> None:
+    if not versions.items() <= writer.facts.versions.items():
+        writer.record(msgspec.structs.replace(writer.facts, versions={**writer.facts.versions, **versions}))

@@ -47,14 +47,19 @@ def plan_scenario(text: str, source: str, overrides: Overrides, *, quick: bool) 
 
 def read_scenario(name: str, overrides: Overrides, *, quick: bool) -> Planned:
     """Read and plan the scenario at a path, or the shipped one of that name."""
+    text, source = read_text(name)
+    return plan_scenario(text, source, overrides, quick=quick)
+
+
+def read_text(name: str) -> tuple[str, str]:
+    """Return a scenario's text and the path it was read from, as errors name it."""
     path = find_scenario(name)
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ScenarioError(f"{path}: larger than {MOST_BYTES} bytes", remedy="Name a scenario file, not data.")
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8"), str(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{path}: cannot be read: {error}", remedy="Check the path and its permissions.") from None
-    return plan_scenario(text, str(path), overrides, quick=quick)
 
 
 def find_scenario(name: str) -> Path:

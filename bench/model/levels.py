@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from typing import TYPE_CHECKING
 
 from bench.model.errors import ScenarioError
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bench.model.scenario import Level

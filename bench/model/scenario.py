@@ -173,7 +173,10 @@ class Pooler(_Part, frozen=True):
 
 
 class Run(_Part, frozen=True):
-    """How trials are run: window and warm-up of each, replicates of each treatment, their order."""
+    """How trials are run: window and warm-up of each, replicates of each treatment, their order.
+
+    ``expect = "transient"``: the window is about what happens before things are steady, such as a cold start.
+    """
 
     warmup: Duration = Duration(1_000_000_000)
     window: Duration = Duration(5_000_000_000)
@@ -181,6 +184,7 @@ class Run(_Part, frozen=True):
     order: Literal["random", "sequential"] = "random"
     seed: int = 1
     cooldown: Duration = Duration(0)
+    expect: Literal["steady", "transient"] = "steady"
 
     def __post_init__(self) -> None:
         _require(self.replicates >= 1, "`replicates` must be at least 1")

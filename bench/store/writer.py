@@ -13,6 +13,7 @@ from bench.store import codec, layout
 from bench.store.disk import place_folder, read_text, reading, replace_file, sync_folder, writing
 from bench.store.export.hlog import render_log
 from bench.store.lock import FILE as LOCK_FILE
+from bench.store.names import check_name
 from bench.store.samples import encode_samples
 
 if TYPE_CHECKING:
@@ -86,6 +87,22 @@ class RunWriter:
         """Store why a trial has no samples; raises ``StoreError``."""
         self._place(trial, {layout.FAILURE: text.encode(errors="backslashreplace")})
         self.failures[trial.id] = text
+
+    def extend_plan(self, plan: Plan) -> None:
+        """Replace ``plan.json`` by a plan that begins with the trials and treatments of this one; ``StoreError``.
+
+        Whoever is killed meanwhile leaves the old plan or the new one, whole.
+        """
+        old = self.plan
+        begins = plan.trials[: len(old.trials)] == old.trials
+        if not begins or plan.treatments[: len(old.treatments)] != old.treatments or plan.scenario != old.scenario:
+            raise ValueError("a plan grows at its end; what it held stays as it was")
+        for trial in plan.trials[len(old.trials) :]:
+            check_name(trial.id, "trial")
+        if len({trial.id for trial in plan.trials}) < len(plan.trials):
+            raise ValueError("two trials of a plan share an id")
+        replace_file(self.path / layout.PLAN, codec.encode("plan", plan))
+        self.plan = plan
 
     def record(self, run_facts: RunFacts) -> None:
         """Replace ``run.json``, as when a run is interrupted; the id stays the one reserved."""

@@ -11,15 +11,16 @@ DROP TABLE state_transitions;
 RESET ROLE;
 REVOKE ALL ON SCHEMA public FROM bench_owner, bench_app;
 
--- The roles go only where nothing else needs them: no object or grant in any other database, and no login that was
--- made a member. The migrating user's own membership is not a need.
+-- The roles go only if revision 001 created them and nothing else needs them: no object or grant in any other database,
+-- and no login that was made a member. The migrating user's own membership is not a need.
 DO $$
 DECLARE
     unwanted text;
 BEGIN
     FOREACH unwanted IN ARRAY ARRAY['bench_app', 'bench_owner'] LOOP
-        IF EXISTS (SELECT FROM pg_auth_members AS m
-                     WHERE m.roleid = to_regrole(unwanted) AND m.member <> current_user::regrole) THEN
+        IF shobj_description(to_regrole(unwanted), 'pg_authid') IS DISTINCT FROM 'Created by revision 001.'
+           OR EXISTS (SELECT FROM pg_auth_members AS m
+                        WHERE m.roleid = to_regrole(unwanted) AND m.member <> current_user::regrole) THEN
             CONTINUE;
         END IF;
         BEGIN

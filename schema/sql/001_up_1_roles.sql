@@ -1,5 +1,6 @@
 -- Roles belong to the whole server, not to one database: another database may have created them already, or may
--- be creating them at this moment, so an existing role is kept as it is.
+-- be creating them at this moment, so an existing role is kept as it is. The comment marks one as ours, so that the
+-- downgrade leaves those alone that were there before.
 DO $$
 DECLARE
     wanted text;
@@ -8,6 +9,7 @@ BEGIN
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
             BEGIN
                 EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
+                EXECUTE format('COMMENT ON ROLE %I IS %L', wanted, 'Created by revision 001.');
             EXCEPTION
                 WHEN duplicate_object OR unique_violation THEN NULL;
             END;

@@ -77,6 +77,17 @@ def test_one_size_must_serve_every_load_level() -> None:
     assert "all 2 load levels" in subject.reason
 
 
+def test_at_the_highest_load_not_being_shown_worse_is_not_enough() -> None:
+    """Size 16 lies at 93 % on average, too noisy to be shown worse; where it matters most that will not do."""
+    noisy = [1900.0, 2600.0, 2000.0, 2650.0, 2450.0]
+    analysis = sweep({10: {size: around(1000) for size in (16, 32)}, 50: {16: noisy, 32: around(2500)}})
+    (subject,) = analysis.answer.subjects
+    ratio = subject.loads[1].sizes[0].ratio
+    assert ratio is not None
+    assert ratio.point < 0.97 < ratio.high
+    assert subject.recommended == 32
+
+
 def test_a_compromise_says_what_it_costs() -> None:
     """Small pools win under light load, large ones under heavy load, the middle loses a little in both."""
     analysis = sweep(

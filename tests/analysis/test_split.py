@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from bench.analysis.split import PARTS, ClientMeans, Counted, split_latency
 from bench.analysis.statements import normalise, sort_statements
+from bench.model.sample import MISSING_NS, Outcome, Samples
 from tests.analysis.synthetic import (
     LOOKUP,
     MS,
@@ -15,6 +17,7 @@ from tests.analysis.synthetic import (
     server_facts,
     statement,
     summary_of,
+    with_outcomes,
 )
 
 LOOKUP_NORMALISED = "select rate from rate_tables where state = $1 and effective <= $2"
@@ -72,6 +75,16 @@ def test_operations_are_counted_between_the_readings_not_in_the_window() -> None
     treated = scenario()
     pooler = pooler_facts(treated, {"total_query_count": 2000}, since_ns=1 * S, until_ns=2 * S)
     assert summary_of(treated, pooler=pooler).round_trips == 2
+
+
+def test_operations_that_never_had_a_connection_made_no_round_trip() -> None:
+    """Every second operation gives up waiting for the pool: it ends, and pgBouncer never hears of it."""
+    treated = scenario()
+    samples = with_outcomes(closed_loop(treated), 2, Outcome.POOL_TIMEOUT)
+    columns = {name: getattr(samples, name) for name in Samples.__slots__}
+    acquired = np.where(samples.outcome == Outcome.POOL_TIMEOUT, MISSING_NS, samples.acquired_ns)
+    gave_up = Samples(**{**columns, "acquired_ns": acquired})
+    assert summary_of(treated, gave_up, pooler=pooler_facts(treated, {"total_query_count": 1000})).round_trips == 1
 
 
 def test_a_pooler_that_does_not_count_assignments_still_tells_its_wait() -> None:

@@ -92,6 +92,15 @@ def test_lateness_of_an_idle_generator_is_named(lag_ms: float, share: float, nam
     assert summary.valid_for()
 
 
+def test_lateness_of_a_saturated_generator_leaves_the_throughput_of_a_closed_loop_valid() -> None:
+    """A sixth of the response time is schedule lag, but the throughput is what it is."""
+    treated = scenario(load={"model": "closed", "clients": 10, "think_time": "40ms"})
+    samples = late(closed_loop(treated), 2 * MS)
+    summary = summary_of(treated, samples, workers=(worker_facts(treated, cpu_s=1.9),))
+    assert "generator-saturated" in codes(summary.caveats)
+    assert summary.valid_for()
+
+
 def test_a_generator_without_cpu_is_starved_by_others_and_not_at_its_own_limit() -> None:
     treated = scenario()
     workers = (worker_facts(treated, cpu_s=0.6, loop_lag_p99_ns=28 * MS),)
@@ -224,6 +233,14 @@ def test_throughput_that_changes_for_good_is_no_steady_state(
 ) -> None:
     summary = summary_of(scenario(), slowing(step))
     assert ("no-steady-state" in codes(summary.caveats)) is named
+    assert summary.valid_for() is valid
+
+
+@pytest.mark.parametrize(("slow_ms", "valid"), [(20, True), (100, False)])
+def test_a_collapse_late_in_the_window_leaves_its_mean_without_a_meaning(slow_ms: int, valid: bool) -> None:  # noqa: FBT001 - a table
+    samples = closed_loop(scenario(), service_ns=lambda i: (slow_ms if i >= 1900 else 10) * MS)
+    summary = summary_of(scenario(), samples)
+    assert "from the first to the second half" in caveat_of(summary, "no-steady-state").text
     assert summary.valid_for() is valid
 
 

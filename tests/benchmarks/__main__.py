@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from tests.benchmarks import (
     against_locust,
@@ -16,11 +17,10 @@ from tests.benchmarks import (
     recording_overhead,
 )
 from tests.benchmarks.bed import test_bed
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.benchmarks.table import Row
     from tests.benchmarks.bed import Bed
+    from tests.benchmarks.table import Row
 
 
 def _numbers(bed: Bed) -> list[Row]:

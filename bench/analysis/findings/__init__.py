@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from bench.analysis.findings import (
     best_pool_size,
     budget_missed,
+    capacity,
+    cold_start,
     generator_saturated,
     littles_law,
     plan_lacks_index,
@@ -24,12 +26,14 @@ if TYPE_CHECKING:
 
 RULES: tuple[Callable[[Context], list[Finding]], ...] = (
     littles_law.find,
+    capacity.find,
     budget_missed.find,
     best_pool_size.find,
     pool_oversized.find,
     generator_saturated.find,
     pooler_saturated.find,
     reset_query_cost.find,
+    cold_start.find,
     plan_lacks_index.find,
     sequential_scan.find,
 )

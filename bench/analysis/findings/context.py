@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bench.analysis.answer import Answer
+    from bench.analysis.capacity import Capacity
     from bench.analysis.measurement import Measurement, Verdict
     from bench.analysis.summary import TrialSummary
     from bench.model.facts import PlanFact, RunFacts
@@ -29,6 +30,7 @@ class Context:
     plans: Sequence[PlanFact]
     verdict: Verdict
     answer: Answer
+    capacity: Capacity | None = None
 
     def of(self, treatment: Mapping[str, Level], operation: str = ALL_OPERATIONS) -> Measurement | None:
         """Return the measurement of an operation under a treatment."""

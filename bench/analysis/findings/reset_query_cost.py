@@ -57,7 +57,7 @@ def find(context: Context) -> list[Finding]:
                 "formula": "release / (hold time), means of good operations per trial",
             },
             remedy="Turn the reset off if the application keeps no session state: no session SET, LISTEN, advisory "
-            "locks or cursors WITH HOLD. `bench tune` measures what it gains.",
+            "locks or cursors WITH HOLD. Measure what it gains: `--sweep pool.reset=default,none`.",
             source="https://magicstack.github.io/asyncpg/current/api/index.html#connection-pools",
             patch=Patch(kind="scenario", text='[pool]\nreset = "none"\n', rollback='[pool]\nreset = "default"\n'),
         )

@@ -172,7 +172,7 @@ class Approvals:
 
 def _open_approvals(sizes: Sizes) -> int:
     """Return how many approvals are still open: the newest, each about another key."""
-    return min(sizes.rate_approvals // 20, KEYS)
+    return min(sizes.rate_approvals // 10, KEYS)
 
 
 def approvals(world: World, ids: Ints) -> Approvals:

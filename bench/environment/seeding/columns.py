@@ -39,7 +39,8 @@ def encode(columns: Mapping[str, Column], count: int) -> bytes:
 
 
 def _octets(values: NDArray[np.generic]) -> Octets:
-    return values.view(np.uint8).reshape(len(values), -1)
+    width = values.dtype.itemsize * (values.shape[1] if values.ndim > 1 else 1)
+    return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), width)
 
 
 def _fixed(body: Octets, null: Mask | None) -> Column:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from bench.environment.connection import connected
 from bench.environment.seeding import SUBJECTS
-from bench.environment.seeding.loading import act_as_owner
+from bench.environment.seeding.loading import connected_as_owner
 
 if TYPE_CHECKING:
     from bench.model.endpoint import Endpoint
@@ -25,8 +24,7 @@ _SETTINGS = ("datestyle = 'ISO, YMD'", "intervalstyle = 'postgres'", "bytea_outp
 
 def table_digests(admin: Endpoint) -> dict[str, str]:
     """Return a digest of the rows of each generated table."""
-    with connected(admin) as connection:
-        act_as_owner(connection)
+    with connected_as_owner(admin) as connection:
         for setting in _SETTINGS:
             connection.execute(sql.SQL("SET " + setting))
         return {

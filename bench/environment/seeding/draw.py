@@ -96,7 +96,7 @@ class Draw:
     def octets(self, what: str, ids: Ints, width: int) -> Octets:
         """Return ``width`` random octets a row."""
         words = [self.words(what, ids, place).astype(">u8") for place in range(-(-width // 8))]
-        return np.stack(words, axis=1).view(np.uint8)[:, :width]
+        return np.stack(words, axis=1).view(np.uint8).reshape(len(ids), len(words) * 8)[:, :width]
 
 
 class Source:

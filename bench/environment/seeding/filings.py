@@ -34,7 +34,7 @@ def version_id(rate: Ints, slot: Ints | int) -> Ints:
 def has_open_version(world: World, rate: Ints) -> Mask:
     """Tell which rates are about to be replaced: some of those in force."""
     in_force: Mask = (rate - 1) // KEYS == world.book.revisions - 1
-    return in_force & world.draw("rate_table_versions").happens("open", rate, 0.2)
+    return in_force & world.draw("rate_table_versions").happens("open", rate, 0.5)
 
 
 def _versions(world: World, ids: Ints) -> Columns:

@@ -44,8 +44,10 @@ NOTHING: Final = Advice("These measurements give no answer to the question of th
 
 def advise(answer: Answer | None) -> Advice:
     """Put the answer into words; several subjects, such as two drivers, get a sentence each."""
-    if answer is None or not answer.subjects:
+    if answer is None or not (answer.subjects or answer.recommended):
         return NOTHING
+    if not answer.subjects:  # the run looked for something else than a pool size, such as the highest rate
+        return Advice(plain(answer.headline), treatments=answer.recommended)
     names = _names(answer)
     found = (_treatment(subject, answer) for subject in answer.subjects)
     return Advice(

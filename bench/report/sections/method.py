@@ -49,12 +49,18 @@ def _paragraphs(scenario: Scenario | None, measurements: Sequence[Measurement]) 
         yield "Load", f"{load_model(scenario.load).capitalize()}."
         run = scenario.run
         order = "in random order within each block" if run.order == "random" else "in the order written"
-        text = (
-            f"Every treatment ran {count(run.replicates, 'time')}, {order}, so that drift of the machine falls on all "
-        )
+        text = f"{_repetitions(measurements, run.replicates)}, {order}, so that drift of the machine falls on all "
         yield "Trials", f"{text}alike. Each trial warmed up for {run.warmup} and counted for {run.window}."
     levels = sorted({round(100 * estimate.level) for one in measurements for estimate in one.metrics.values()})
     yield "Intervals", f"Brackets hold {levels[0] if levels else 95} % intervals. {_INTERVALS}"
     yield "Percentiles", _PERCENTILES
     yield "Failures", _FAILURES
     yield "Little's law", _LITTLE
+
+
+def _repetitions(measurements: Sequence[Measurement], planned: int) -> str:
+    """Say how often treatments ran: a search or an interrupted run does not repeat all of them alike."""
+    times = sorted({len(one.trials) for one in measurements if one.trials})
+    if len(times) > 1:
+        return f"Treatments ran {times[0]} to {count(times[-1], 'time')}"
+    return f"Every treatment ran {count(times[0] if times else planned, 'time')}"

@@ -1,0 +1,52 @@
+"""Commands to type again: how a run was started, and how it is taken up. No connection string with a password in it."""
+
+from __future__ import annotations
+
+import click
+import psycopg
+from click.core import ParameterSource
+from psycopg.conninfo import conninfo_to_dict
+
+ADDRESSES = ("--dsn", "--pooler-dsn", "--pooler-admin-dsn")
+HIDDEN = "…"
+KEPT = ("state_root", "pg_bin", "pgbouncer", "dsn", "pooler_dsn", "pooler_admin_dsn", "results_root", "reports_root")
+"""Parameters that say where a run takes place; what it does is in its folder."""
+
+
+def repeatable(arguments: list[str]) -> tuple[str, ...]:
+    """Return the command to repeat a run, without connection strings, which may hold a password."""
+    kept: list[str] = ["bench"]
+    hide = False
+    for argument in arguments[1:]:
+        name, equals, _ = argument.partition("=")
+        if hide:
+            kept.append(HIDDEN)
+        elif name in ADDRESSES and equals:
+            kept.append(f"{name}={HIDDEN}")
+        else:
+            kept.append(argument)
+        hide = not hide and argument in ADDRESSES
+    return tuple(kept)
+
+
+def resume_command() -> tuple[str, ...]:
+    """Return what takes up the run of the present command, but for ``--resume`` and its id.
+
+    A connection string is shown as it was given, unless it holds a password.
+    """
+    context = click.get_current_context()
+    parts = ["bench", "run"]
+    for parameter in context.command.params:
+        name, value = parameter.name or "", context.params.get(parameter.name or "")
+        given = context.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
+        if name in KEPT and given and value is not None:
+            option = max(parameter.opts, key=len)
+            parts += [option, _without_password(str(value)) if option in ADDRESSES else str(value)]
+    return tuple(parts)
+
+
+def _without_password(dsn: str) -> str:
+    try:
+        return HIDDEN if "password" in conninfo_to_dict(dsn) else dsn
+    except psycopg.ProgrammingError:  # attaching will say what is wrong with it
+        return HIDDEN

@@ -1,0 +1,1 @@
+"""The claims about a schema, each proven or refuted on a scratch database."""
