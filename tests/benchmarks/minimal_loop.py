@@ -13,7 +13,7 @@ import asyncpg
 import uvloop
 
 
-async def _run(job: dict[str, Any]) -> float:
+async def _run(job: dict[str, Any]) -> dict[str, float]:
     arguments = itertools.cycle([tuple(values) for values in job["arguments"]])
     if job["dates"]:
         import datetime as dt  # noqa: PLC0415 - only for scenarios that pass dates
@@ -36,9 +36,15 @@ async def _run(job: dict[str, Any]) -> float:
                 if begin <= time.monotonic() < end:
                     done += 1
 
-        await asyncio.gather(*(client() for _ in range(job["clients"])))
-    return done / float(job["window_s"])
+        async def watch() -> float:
+            await asyncio.sleep(begin - time.monotonic())
+            first = time.process_time()
+            await asyncio.sleep(end - time.monotonic())
+            return time.process_time() - first
+
+        cpu_s, *_ = await asyncio.gather(watch(), *(client() for _ in range(job["clients"])))
+    return {"rate": done / float(job["window_s"]), "cpu_us": cpu_s / max(done, 1) * 1e6}
 
 
 if __name__ == "__main__":
-    sys.stdout.write(str(uvloop.run(_run(json.load(sys.stdin)))))
+    json.dump(uvloop.run(_run(json.load(sys.stdin))), sys.stdout)
