@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="bench")
 def cli() -> None:
-    r"""Benchmark PostgreSQL connection pools and queries, with evidence.
+    """Benchmark PostgreSQL connection pools and queries, with evidence.
 
     How big should the pool be, which queries miss their latency budget, and what would help, by how much?
 

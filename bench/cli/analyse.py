@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @warn_only_option
 @json_option
 def command(run: str, *, results_root: Path, reports_root: Path, warn_only: bool, as_json: bool) -> None:
-    r"""Derive measurements, findings, verdict and report of RUN again from its raw data. Needs no database.
+    """Derive measurements, findings, verdict and report of RUN again from its raw data. Needs no database.
 
     RUN is a run folder, a run id, the beginning of one, or `latest`.
 

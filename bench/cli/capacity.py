@@ -62,7 +62,7 @@ def command(
     warn_only: bool,
     as_json: bool,
 ) -> None:
-    r"""Find the highest offered rate at which SCENARIO meets its budgets, as an interval of at most 5 %.
+    """Find the highest offered rate at which SCENARIO meets its budgets, as an interval of at most 5 %.
 
     The scenario runs as an open loop, whatever its own load model is, and without its sweep. A rate passes if every
     budget holds (p95 < 100 ms and errors < 0.1 % where there is none), 98 % of what is offered is achieved, and

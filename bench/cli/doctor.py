@@ -22,7 +22,7 @@ _SIGNS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", 
 @server_options
 @json_option
 def command(state_root: Path, pg_bin: Path | None, pgbouncer: Path | None, *, as_json: bool) -> None:
-    r"""Show what this machine can do, each problem with its cure. Exits 3 if something needed is missing.
+    """Show what this machine can do, each problem with its cure. Exits 3 if something needed is missing.
 
     \b
     Example:

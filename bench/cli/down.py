@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @state_option
 @json_option
 def command(state_root: Path, *, as_json: bool) -> None:
-    r"""Stop the embedded servers; their data stay. Safe to repeat.
+    """Stop the embedded servers; their data stay. Safe to repeat.
 
     \b
     Example:

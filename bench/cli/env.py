@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @state_option
 @json_option
 def command(state_root: Path, *, as_json: bool) -> None:
-    r"""Print shell exports with the connection strings of the running servers. They hold passwords.
+    """Print shell exports with the connection strings of the running servers. They hold passwords.
 
     \b
     Example:

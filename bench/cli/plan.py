@@ -24,7 +24,7 @@ def command(
     replicates: int | None,
     as_json: bool,
 ) -> None:
-    r"""Print the trials of SCENARIO in the order they would run, and the estimated time. Runs nothing.
+    """Print the trials of SCENARIO in the order they would run, and the estimated time. Runs nothing.
 
     \b
     Example:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @reports_option
 @json_option
 def command(runs: tuple[str, ...], *, results_root: Path, reports_root: Path, as_json: bool) -> None:
-    r"""Render the HTML report of each of RUNS again. Needs no database.
+    """Render the HTML report of each of RUNS again. Needs no database.
 
     \b
     Example:

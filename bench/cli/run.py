@@ -69,7 +69,7 @@ def command(
     warn_only: bool,
     as_json: bool,
 ) -> None:
-    r"""Run SCENARIO (a file, or the name of a shipped one) or its sweep, then analyse and report.
+    """Run SCENARIO (a file, or the name of a shipped one) or its sweep, then analyse and report.
 
     Without --dsn it brings up the embedded PostgreSQL and pgBouncer, migrates and seeds them, and stops them at the
     end, unless `bench up` started them. Ctrl-C keeps the finished trials and prints the command that goes on.

@@ -41,7 +41,7 @@ _allow_option = click.option(
 
 @click.group("schema")
 def command() -> None:
-    r"""Migrate the schema, audit it, and maintain its partitions.
+    """Migrate the schema, audit it, and maintain its partitions.
 
     \b
     Example:
@@ -77,7 +77,7 @@ def upgrade(
     pgbouncer: Path | None,
     as_json: bool,
 ) -> None:
-    r"""Bring the schema up to REVISION (default: head).
+    """Bring the schema up to REVISION (default: head).
 
     \b
     Example:
@@ -104,7 +104,7 @@ def downgrade(
     pgbouncer: Path | None,
     as_json: bool,
 ) -> None:
-    r"""Bring the schema down to REVISION ("base" for none of it). The data of what it drops is lost.
+    """Bring the schema down to REVISION ("base" for none of it). The data of what it drops is lost.
 
     \b
     Example:
@@ -156,7 +156,7 @@ def audit(
     warn_only: bool,
     as_json: bool,
 ) -> None:
-    r"""Prove or refute every claim about the schema, on scratch databases that are gone afterwards.
+    """Prove or refute every claim about the schema, on scratch databases that are gone afterwards.
 
     Exits 1 if a claim is refuted or cannot be proven.
 
@@ -237,7 +237,7 @@ def partitions(
     pgbouncer: Path | None,
     as_json: bool,
 ) -> None:
-    r"""Make the months ahead of the audit log and of the events, and detach what is past retention.
+    """Make the months ahead of the audit log and of the events, and detach what is past retention.
 
     Safe to run twice and at the same time. Rows that fell into a default partition move to their month. Exits 1 if a
     check finds something wrong afterwards.

@@ -44,7 +44,7 @@ def command(
     pgbouncer: Path | None,
     as_json: bool,
 ) -> None:
-    r"""Load deterministic data at a scale, in place of what is there. Refuses a database that is not ours.
+    """Load deterministic data at a scale, in place of what is there. Refuses a database that is not ours.
 
     \b
     Example:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @state_option
 @json_option
 def command(state_root: Path, *, as_json: bool) -> None:
-    r"""Show whether the embedded servers run, and where.
+    """Show whether the embedded servers run, and where.
 
     \b
     Example:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @server_options
 @json_option
 def command(state_root: Path, pg_bin: Path | None, pgbouncer: Path | None, *, as_json: bool) -> None:
-    r"""Start the embedded PostgreSQL and pgBouncer and leave them running. Safe to repeat.
+    """Start the embedded PostgreSQL and pgBouncer and leave them running. Safe to repeat.
 
     \b
     Example:
