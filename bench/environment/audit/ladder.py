@@ -87,9 +87,13 @@ def climb(
         if rung.up_again is None or rung.left_behind or rung.lost or rung.altered:
             # What follows must not stumble over what this revision left: start again from the ground.
             scratch.drop(database)
+            scratch.drop_roles(fact.name for fact in (rung.down_again or _NOTHING) - rung.before if fact.kind == "role")
             database = scratch.create()
-            for earlier in revisions[: number + 1]:
-                steps.up(database, earlier.id)
+            try:
+                for earlier in revisions[: number + 1]:
+                    steps.up(database, earlier.id)
+            except StepFailed:
+                return rungs, None
             before = read_fingerprint(database)
         else:
             before = rung.up_again

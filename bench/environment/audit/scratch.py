@@ -14,7 +14,7 @@ from bench.environment.connection import connected
 from bench.model.errors import SetupError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from bench.model.endpoint import Endpoint
 
@@ -68,14 +68,18 @@ class Scratch:
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database.dbname))
             )
 
+    def drop_roles(self, names: Iterable[str]) -> None:
+        """Drop roles that a downgrade of the migrations should have dropped; what something else needs is kept."""
+        with connected(self._server) as connection:
+            for name in names:
+                with contextlib.suppress(errors.DependentObjectsStillExist):
+                    connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
+
     def close(self) -> None:
         """Drop every database that is left, and the roles the migrations created unless something else needs them."""
         for name in list(self._made):
             self.drop(msgspec.structs.replace(self._server, dbname=name))
-        with connected(self._server) as connection:
-            for name in sorted(self._roles & self.roles()):
-                with contextlib.suppress(errors.DependentObjectsStillExist):
-                    connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+        self.drop_roles(sorted(self._roles))
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ LANES = 2
 """Connections that load at the same time. The server does five sixths of the work, so that a second one pays where
 there is a second core."""
 
-_PATIENCE_S = 120
+PATIENCE_S = 120
 _OLDER_SNAPSHOTS = """
 SELECT count(*) FROM pg_stat_activity
   WHERE datname = current_database() AND pid <> pg_backend_pid() AND age(backend_xmin) > age(%s::text::xid)
@@ -41,7 +41,8 @@ def connected_as_owner(admin: Endpoint) -> Iterator[Connection[Any]]:
     """Connect and take the owner's role, for which history may begin in any state and every tenant is visible."""
     with connected(admin) as connection:
         connection.execute("SET ROLE bench_owner")
-        connection.execute("SET synchronous_commit = off")
+        # VACUUM passes by rows whose commit may not have reached the disk, and by their neighbours in time.
+        connection.execute("SET synchronous_commit = on")
         connection.execute("SET timezone = 'UTC'")
         yield connection
 
@@ -51,7 +52,7 @@ def load_all(admin: Endpoint, world: World, note: Callable[[str], None]) -> dict
     with connected_as_owner(admin) as connection:
         _make_partitions(connection)
     rows = _load_subjects(admin, world, note)
-    _await_older_snapshots(admin)
+    await_older_snapshots(admin)
     with ThreadPoolExecutor(LANES) as lanes:
         for future in [lanes.submit(_settle, admin, table) for table in rows]:
             future.result()
@@ -92,11 +93,11 @@ def _load(admin: Endpoint, world: World, subject: Subject) -> tuple[str, dict[st
         return subject.name, {table.name: load_table(connection, table, world) for table in subject.tables}
 
 
-def _await_older_snapshots(admin: Endpoint) -> None:
+def await_older_snapshots(admin: Endpoint) -> None:
     """Wait for whoever still looks at the time before the load, such as autovacuum: VACUUM must keep it in view."""
     with connected(admin) as connection:
         [(loaded,)] = connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::xid").fetchall()
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             [(older,)] = connection.execute(_OLDER_SNAPSHOTS, [loaded]).fetchall()
             if not older:
@@ -104,7 +105,7 @@ def _await_older_snapshots(admin: Endpoint) -> None:
             time.sleep(0.05)
     raise SetupError(
         "a transaction that began before the load keeps its rows from being settled",
-        evidence=f"it is still open {_PATIENCE_S} s after the load",
+        evidence=f"it is still open {PATIENCE_S} s after the load",
         remedy="End it (pg_stat_activity shows it by backend_xmin), then load again.",
     )
 

@@ -29,6 +29,11 @@ def prove(subject: Subject) -> Proof:
     for rung in subject.ladder:
         if rung.revision.id not in without:
             faults += _faults(rung)
+    untried = [revision.id for revision in subject.revisions[len(subject.ladder) :]]
+    if untried:
+        faults.append(
+            Fault(", ".join(untried), "they could not be tried, for what stands before them", "Mend that first.")
+        )
     linted = lint(subject)
     faults += linted.faults
     tried = sum(rung.up_again is not None for rung in subject.ladder)

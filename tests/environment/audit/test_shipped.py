@@ -1,0 +1,83 @@
+"""The shipped schema keeps every claim of its ledger, on every PostgreSQL we have here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.environment.audit.claims import CLAIMS
+from bench.environment.audit.run import audit
+from bench.environment.audit.scratch import PREFIX
+from bench.environment.connection import connected
+from bench.environment.embedded import Where, session
+from bench.model.errors import ScenarioError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.environment.embedded import Environment
+
+pytestmark = pytest.mark.pg
+
+
+@pytest.mark.slow
+def test_every_claim_is_proven_and_nothing_is_left_on_the_server(
+    open_folder: Path, bindir: Path, pgbouncer: Path | None
+) -> None:
+    with session(Where(open_folder / ".bench", bindir, pgbouncer)) as running:
+        told: list[str] = []
+        ledger = audit(running.admin, told.append)
+        with connected(running.admin) as connection:
+            names = connection.execute("SELECT datname FROM pg_database").fetchall()
+    wrong = {claim.id: [f"{fault.subject}: {fault.problem}" for fault in claim.faults] for claim in ledger.failed}
+    assert wrong == {}
+    assert ledger.verdict == "pass"
+    assert [claim.id for claim in ledger.claims] == [f"S{number:02}" for number in range(1, 23)]
+    assert ledger.not_applicable == ()
+    assert ledger.notes == ()
+    assert told
+    evidence = {claim.id: claim.evidence for claim in ledger.claims}
+    assert len(evidence["S06"]["constraints"]) >= 300
+    assert all(each["reason"] and each["provoked_by"] for each in evidence["S06"]["constraints"])
+    assert sum(evidence["S10"]["provoked"].values()) > 800
+    assert evidence["S11"].pop("faults") == []
+    assert {machine: each["states"] for machine, each in evidence["S11"].items()} == {
+        "policy": 6, "claim": 7, "quote": 7, "rate_approval": 7, "notification": 7,
+    }  # fmt: skip
+    assert evidence["S12"]["pruning"]["read"] == 1
+    assert not [name for (name,) in names if name.startswith(PREFIX)]
+
+
+def test_claims_have_unique_ids_in_order() -> None:
+    assert [claim.id for claim in CLAIMS] == sorted({claim.id for claim in CLAIMS})
+
+
+def test_an_unknown_claim_is_refused_with_the_known_ones(environment: Environment) -> None:
+    with pytest.raises(ScenarioError, match="no claim S99") as caught:
+        audit(environment.admin, lambda _: None, only=["S07", "S99"])
+    assert "S22" in caught.value.remedy
+
+
+def test_roles_that_the_migrations_create_go_with_the_audit(environment: Environment, tmp_path: Path) -> None:
+    """A role belongs to the server: one that only a scratch database needed must not outlive the audit."""
+    folder = tmp_path / "migrations"
+    (folder / "versions").mkdir(parents=True)
+    (folder / "env.py").write_text(
+        "from alembic import context\n"
+        "from sqlalchemy import create_engine\n"
+        "with create_engine(context.config.get_main_option('sqlalchemy.url')).connect() as connection:\n"
+        "    context.configure(connection=connection)\n"
+        "    with context.begin_transaction():\n"
+        "        context.run_migrations()\n"
+    )
+    (folder / "versions" / "1.py").write_text(
+        "from alembic import op\nrevision = '1'\ndown_revision = None\n"
+        "def upgrade():\n    op.execute('CREATE ROLE audited_for_a_moment')\n"
+        "def downgrade():\n    pass\n"
+    )
+    with connected(environment.admin) as connection:
+        before = connection.execute("SELECT rolname FROM pg_roles ORDER BY 1").fetchall()
+        ledger = audit(environment.admin, lambda _: None, location=folder, only=["S03"])
+        assert connection.execute("SELECT rolname FROM pg_roles ORDER BY 1").fetchall() == before
+    assert "everything it creates" in ledger.claims[0].faults[0].problem
