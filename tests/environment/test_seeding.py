@@ -211,7 +211,12 @@ def test_what_is_there_is_not_loaded_again(loaded: Environment) -> None:
 
 
 @pg
-def test_a_load_that_broke_off_is_not_taken_for_data(loaded: Environment) -> None:
+def test_a_load_that_broke_off_is_not_taken_for_data(
+    servers: dict[str, Environment], reports: dict[str, SeedReport]
+) -> None:
+    assert reports
+    admin = servers["embedded"].admin
+
     class Stop(Exception):  # noqa: N818 - it is none
         pass
 
@@ -220,11 +225,11 @@ def test_a_load_that_broke_off_is_not_taken_for_data(loaded: Environment) -> Non
             raise Stop
 
     with pytest.raises(Stop):
-        seed_database(loaded.admin, SMALL, stop_at_quotes)
+        seed_database(admin, SMALL, stop_at_quotes)
     heard: list[str] = []
-    provide_dataset(loaded.admin, SMALL, heard.append)
+    provide_dataset(admin, SMALL, heard.append)
     assert heard
-    assert set(table_digests(loaded.admin)) == set(TABLES)
+    assert set(table_digests(admin)) == set(TABLES)
 
 
 @pg

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bench.model.endpoint import Endpoint
 
 PREFIX = "poolbench_audit_"
+_LEAVE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
 _ROLES = "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_'"
 
 
@@ -45,10 +46,12 @@ class Scratch:
             self._roles |= self.roles() - before
 
     def create(self, template: Endpoint | None = None) -> Endpoint:
-        """Make an empty database, or a copy of one that nobody is connected to."""
+        """Make an empty database, or a copy of one of ours, from which whoever is connected is thrown out."""
         name = PREFIX + secrets.token_hex(6)
         source = sql.Identifier(template.dbname) if template else sql.Identifier("template0")
         with connected(self._server) as connection:
+            if template:  # an env.py may leave the connections of its pool open
+                connection.execute(_LEAVE.encode(), [template.dbname])
             try:
                 connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), source))
             except psycopg.Error as error:
@@ -57,6 +60,8 @@ class Scratch:
                     evidence=" ".join(str(error).split()),
                     remedy="Name a scratch server and a user with CREATEDB by `--dsn`, or use the embedded one.",
                 ) from None
+            # Nothing here has to survive a power cut.
+            connection.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(sql.Identifier(name)))
         self._made.append(name)
         return msgspec.structs.replace(self._server, dbname=name)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.environment.embedded import Environment
+    from tests.environment.audit.conftest import WriteEnvironment
 
 pytestmark = pytest.mark.pg
 
@@ -59,25 +60,13 @@ def test_an_unknown_claim_is_refused_with_the_known_ones(environment: Environmen
     assert "S22" in caught.value.remedy
 
 
-def test_roles_that_the_migrations_create_go_with_the_audit(environment: Environment, tmp_path: Path) -> None:
+def test_roles_that_the_migrations_create_go_with_the_audit(
+    environment: Environment, write_environment: WriteEnvironment
+) -> None:
     """A role belongs to the server: one that only a scratch database needed must not outlive the audit."""
-    folder = tmp_path / "migrations"
-    (folder / "versions").mkdir(parents=True)
-    (folder / "env.py").write_text(
-        "from alembic import context\n"
-        "from sqlalchemy import create_engine\n"
-        "with create_engine(context.config.get_main_option('sqlalchemy.url')).connect() as connection:\n"
-        "    context.configure(connection=connection)\n"
-        "    with context.begin_transaction():\n"
-        "        context.run_migrations()\n"
-    )
-    (folder / "versions" / "1.py").write_text(
-        "from alembic import op\nrevision = '1'\ndown_revision = None\n"
-        "def upgrade():\n    op.execute('CREATE ROLE audited_for_a_moment')\n"
-        "def downgrade():\n    pass\n"
-    )
+    folder = write_environment(("1", None, "CREATE ROLE audited_for_a_moment", "SELECT 1"))
     with connected(environment.admin) as connection:
         before = connection.execute("SELECT rolname FROM pg_roles ORDER BY 1").fetchall()
         ledger = audit(environment.admin, lambda _: None, location=folder, only=["S03"])
         assert connection.execute("SELECT rolname FROM pg_roles ORDER BY 1").fetchall() == before
-    assert "everything it creates" in ledger.claims[0].faults[0].problem
+    assert ledger.claims[0].faults[0].problem.startswith("its downgrade leaves behind role audited_for_a_moment")

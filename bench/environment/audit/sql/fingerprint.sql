@@ -48,7 +48,8 @@ SELECT 'constraint', COALESCE(relation.name, k.contypid::regtype::text) || '.' |
 FROM pg_constraint AS k
 JOIN space ON space.oid = k.connamespace
 LEFT JOIN relation ON relation.oid = k.conrelid
-WHERE k.contypid <> 0 OR relation.oid IS NOT NULL
+-- A NOT NULL is a property of its column, though version 18 lists it here as well.
+WHERE (k.contypid <> 0 OR relation.oid IS NOT NULL) AND k.contype <> 'n'
 UNION ALL
 SELECT 'trigger', name || '.' || tgname, pg_get_triggerdef(t.oid) || ' ' || t.tgenabled::text, name
 FROM relation JOIN pg_trigger AS t ON t.tgrelid = relation.oid AND NOT t.tgisinternal
