@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.environment.binaries import embedded_bindir
 from bench.environment.embedded import Where, session
-from bench.environment.postgres import embedded_bindir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,12 +9,13 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
-import psutil
 
+from bench.environment.account import server_account
+from bench.environment.binaries import LIBRARIES, embedded_bindir, major_version, missing_libraries
 from bench.environment.embedded import find_running
+from bench.environment.host import clock_source, cpu_limit_cores, usable_memory_bytes
 from bench.environment.pgbouncer import TRACKS_STATEMENTS, WANTED_DESCRIPTORS, find_pgbouncer, version_of
-from bench.environment.postgres import embedded_bindir, major_version
-from bench.environment.process import descriptor_limit, server_account
+from bench.environment.process import descriptor_limit, missing_tools, run_as
 from bench.environment.state import make_state_folder, server_place
 from bench.model.errors import SetupError
 
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
 
     from bench.environment.embedded import Where
 
+LEAST_CORES = 4
 LEAST_MEMORY = 2 << 30
 LEAST_DISK = 2 << 30
 LOAD_PER_CORE = 0.3
 """Above this share of the cores something else is running, and measurements will say so."""
+
+SLOW_CLOCKS = ("acpi_pm", "hpet", "jiffies", "pit")
+"""Clock sources that cost a microsecond or more to read; five instants are read per operation."""
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -39,35 +44,51 @@ class Check(msgspec.Struct, frozen=True):
 
 
 def diagnose(where: Where) -> list[Check]:
-    """Run all checks; none of them changes anything but the state folder."""
-    return [check for question in _QUESTIONS for check in question(where)]
+    """Answer all questions; none of them changes anything but the state folder."""
+    checks: list[Check] = []
+    for name, question in _QUESTIONS.items():
+        try:
+            checks.extend(question(where))
+        except SetupError as error:
+            evidence = ": ".join(part for part in (error.problem, error.evidence) if part)
+            checks.append(Check(name, "fail", evidence, error.remedy))
+    return checks
 
 
 def _graded(name: str, evidence: str, remedy: str, *, good: bool, bad: Literal["warn", "fail"] = "warn") -> Check:
     return Check(name, "ok", evidence) if good else Check(name, bad, evidence, remedy)
 
 
-def _machine(_: Where) -> Iterator[Check]:
-    cores = len(os.sched_getaffinity(0))
-    yield _graded(
-        "cores",
-        f"{cores} usable",
-        "Load, pooler and server share them: read the generator's and the pooler's CPU in every report.",
-        good=cores >= 4,
-    )
-    memory = psutil.virtual_memory().total
-    yield _graded("memory", f"{memory / 2**30:.1f} GiB", "Use a smaller `dataset.scale`.", good=memory >= LEAST_MEMORY)
-    load = os.getloadavg()[0] / cores
+def _cores(_: Where) -> Iterator[Check]:
+    cores, limit = len(os.sched_getaffinity(0)), cpu_limit_cores()
+    usable = min(cores, limit or cores)
+    limited = f", limited to the time of {limit:g}" if limit else ""
+    remedy = "Load, pooler and server share them: read the generator's and the pooler's CPU in every report."
+    yield _graded("cores", f"{cores} usable{limited}", remedy, good=usable >= LEAST_CORES)
+    load = os.getloadavg()[0]
     remedy = "Stop what else runs here before you measure."
-    yield _graded("idle", f"load average {os.getloadavg()[0]:.2f} on {cores} cores", remedy, good=load <= LOAD_PER_CORE)
-    clock = time.get_clock_info("monotonic")
-    yield _graded(
-        "clock",
-        f"{clock.implementation}, resolution {clock.resolution * 1e9:.0f} ns",
-        "Use a kernel with a high-resolution clock.",
-        good=clock.resolution <= 1e-6,
-        bad="fail",
-    )
+    yield _graded("idle", f"load average {load:.2f} on {cores} cores", remedy, good=load / usable <= LOAD_PER_CORE)
+
+
+def _memory(_: Where) -> Iterator[Check]:
+    memory = usable_memory_bytes()
+    yield _graded("memory", f"{memory / 2**30:.1f} GiB", "Use a smaller `dataset.scale`.", good=memory >= LEAST_MEMORY)
+
+
+def _clock(_: Where) -> Iterator[Check]:
+    clock, source = time.get_clock_info("monotonic"), clock_source()
+    evidence = f"{clock.implementation}, resolution {clock.resolution * 1e9:.0f} ns, source {source or 'unknown'}"
+    if clock.resolution > 1e-6:
+        yield Check("clock", "fail", evidence, "Use a kernel with a high-resolution clock.")
+        return
+    remedy = "Let the kernel use a quick clock source: see /sys/devices/system/clocksource/clocksource0/."
+    yield _graded("clock", evidence, remedy, good=source not in SLOW_CLOCKS)
+
+
+def _tools(_: Where) -> Iterator[Check]:
+    missing = missing_tools()
+    evidence = f"missing: {', '.join(missing)}" if missing else "setpriv, prlimit"
+    yield _graded("util-linux", evidence, "Run `apt-get install util-linux`.", good=not missing, bad="fail")
 
 
 def _descriptors(_: Where) -> Iterator[Check]:
@@ -79,63 +100,51 @@ def _descriptors(_: Where) -> Iterator[Check]:
 
 
 def _account(_: Where) -> Iterator[Check]:
-    try:
-        account = server_account()
-    except SetupError as error:
-        yield Check("server account", "fail", f"{error.problem}: {error.evidence}", error.remedy)
-        return
+    account = server_account()
+    run_as(account, ["true"])  # a container's root may lack the right to become somebody else
     yield Check("server account", "ok", f"servers run as {account.name}" + (" (we are root)" if account.switch else ""))
 
 
 def _postgres(where: Where) -> Iterator[Check]:
-    try:
-        bindir = where.pg_bin or embedded_bindir()
-        yield Check("PostgreSQL", "ok", f"version {major_version(bindir)} in {bindir}")
-    except SetupError as error:
-        yield Check("PostgreSQL", "fail", error.problem, error.remedy)
+    bindir = (where.pg_bin or embedded_bindir()).resolve()
+    version = major_version(bindir)
+    missing = missing_libraries(bindir)
+    evidence = f"version {version} in {bindir}, " + ", ".join(
+        f"{'without' if name in missing else 'with'} {name}" for name in LIBRARIES
+    )
+    remedy = "Install the contrib modules (`apt-get install postgresql-contrib`)."
+    yield _graded("PostgreSQL", evidence, remedy, good=not missing)
 
 
 def _pgbouncer(where: Where) -> Iterator[Check]:
-    try:
-        binary = find_pgbouncer(where.pgbouncer, where.state_root.resolve())
-        version = version_of(binary)
-    except SetupError as error:
-        yield Check("pgBouncer", "fail", error.problem, error.remedy)
-        return
-    text = f"version {'.'.join(map(str, version))}, {binary}"
-    remedy = "Run `make setup`: before 1.21 there are no prepared statements behind transaction pooling."
-    yield _graded("pgBouncer", text, remedy, good=version >= TRACKS_STATEMENTS)
+    binary = find_pgbouncer(where.pgbouncer, where.state_root.resolve())
+    version = version_of(binary)
+    tracks = version >= TRACKS_STATEMENTS
+    can = "prepared statements behind transaction pooling" if tracks else "no prepared statements behind it"
+    evidence = f"version {'.'.join(map(str, version))}, {binary}: {can}"
+    yield _graded("pgBouncer", evidence, "Run `make setup`, which provides 1.21 or newer.", good=tracks)
 
 
 def _state(where: Where) -> Iterator[Check]:
-    try:
-        root = make_state_folder(where.state_root)
-        place = server_place(root, server_account())
-        running = find_running(where)
-    except SetupError as error:
-        yield Check("state folder", "fail", error.problem, error.remedy)
-        return
+    root = make_state_folder(where.state_root)
+    place = server_place(root, server_account())
     outside = "" if place == root else f"; data in {place}, because the servers' account cannot enter {root}"
     yield Check("state folder", "ok", f"{root}{outside}")
     free = shutil.disk_usage(place).free
-    yield _graded(
-        "disk", f"{free / 2**30:.1f} GiB free at {place}", "Make room: scale 1 needs 2 GiB.", good=free >= LEAST_DISK
-    )
+    evidence = f"{free / 2**30:.1f} GiB free at {place}"
+    yield _graded("disk", evidence, "Make room: scale 1 needs 2 GiB.", good=free >= LEAST_DISK)
+    running = find_running(where)
     yield Check("embedded servers", "ok", "running" if running else "not running (`bench up` starts them)")
 
 
-def _tools(_: Where) -> Iterator[Check]:
-    missing = [tool for tool in ("setpriv", "prlimit") if shutil.which(tool) is None]
-    evidence = f"missing: {', '.join(missing)}" if missing else "setpriv, prlimit"
-    yield _graded("util-linux", evidence, "Run `apt-get install util-linux`.", good=not missing, bad="fail")
-
-
-_QUESTIONS: tuple[Callable[[Where], Iterator[Check]], ...] = (
-    _machine,
-    _descriptors,
-    _tools,
-    _account,
-    _postgres,
-    _pgbouncer,
-    _state,
-)
+_QUESTIONS: dict[str, Callable[[Where], Iterator[Check]]] = {
+    "cores": _cores,
+    "memory": _memory,
+    "clock": _clock,
+    "util-linux": _tools,
+    "file descriptors": _descriptors,
+    "server account": _account,
+    "PostgreSQL": _postgres,
+    "pgBouncer": _pgbouncer,
+    "state folder": _state,
+}

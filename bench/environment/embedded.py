@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import signal
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-from psycopg import sql
-
-from bench.environment.connection import connected
-from bench.environment.pgbouncer import CONSOLE_USER, PgBouncer, PoolerSettings, find_pgbouncer
-from bench.environment.postgres import ADMIN, DATABASE, Postgres, embedded_bindir, major_version, reachable_install
-from bench.environment.process import end_process, is_alive, let_go, make_folder, server_account
+from bench.environment import roles
+from bench.environment.account import server_account
+from bench.environment.binaries import embedded_bindir, major_version, missing_libraries, reachable_install
+from bench.environment.pgbouncer import CONSOLE_USER, PgBouncer, end_stray_pooler, find_pgbouncer
+from bench.environment.postgres import Postgres, end_stray_server
+from bench.environment.process import let_go, runs_with
+from bench.environment.roles import ADMIN, APP, DATABASE, prepare_database
 from bench.environment.state import (
     Detached,
     exclusive_use,
@@ -31,10 +30,8 @@ from bench.model.errors import SetupError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-APP = "bench_app_login"
-GROUPS = ("bench_owner", "bench_app")
-MARKER = "poolbench"
-"""A database carries this in its comment when it is ours to migrate, seed and change."""
+
+MARKER = roles.MARKER
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ class Environment:
 
     postgres: Postgres
     pooler: PgBouncer
-    app_password: str
+    app_password: str = field(repr=False)
     notes: tuple[str, ...]
     """Defaults taken because something was missing: printed and stored."""
 
@@ -84,27 +81,6 @@ class Environment:
         }
 
 
-def _prepare_database(postgres: Postgres, app_password: str) -> None:
-    """Create the group roles, the application's login and the marked database, unless they are there."""
-    with connected(postgres.admin) as connection:
-        roles = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
-        for group in GROUPS:
-            if group not in roles:
-                connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(group)))
-        verb = "ALTER" if APP in roles else "CREATE"
-        login = sql.SQL(f"{verb} ROLE {{}} LOGIN PASSWORD {{}}")
-        connection.execute(login.format(sql.Identifier(APP), sql.Literal(app_password)))
-        connection.execute(sql.SQL("GRANT bench_app TO {}").format(sql.Identifier(APP)))
-        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
-        if not known:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
-            comment = sql.SQL("COMMENT ON DATABASE {} IS {}")
-            marker = json.dumps({"marker": MARKER})
-            connection.execute(comment.format(sql.Identifier(DATABASE), sql.Literal(marker)))
-    with connected(msgspec.structs.replace(postgres.admin, dbname=DATABASE)) as connection:
-        connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-
-
 def _assemble(where: Where) -> tuple[Postgres, PgBouncer, str, tuple[str, ...]]:
     root = make_state_folder(where.state_root)
     account = server_account()
@@ -116,14 +92,17 @@ def _assemble(where: Where) -> tuple[Postgres, PgBouncer, str, tuple[str, ...]]:
         notes.append(f"{account.name} cannot enter {root}: the servers keep their data in {place}")
     source = where.pg_bin or embedded_bindir()
     version = major_version(source)
-    bindir = reachable_install(source, account, place)
+    bindir = reachable_install(source.resolve(), account, place)
+    if bindir != source.resolve():
+        notes.append(f"{account.name} cannot enter {source}: the servers run from a copy in {bindir}")
     name = f"pg{version}"
-    secrets = read_secrets(root, name)
-    postgres = Postgres(bindir, make_folder(place / name, account), account, secrets.admin)
+    secrets = read_secrets(place, name)
+    postgres = Postgres(bindir, place / name, account, secrets.admin)
+    notes.extend(f"PostgreSQL {version} lacks {library}: it is not loaded" for library in missing_libraries(bindir))
     binary = find_pgbouncer(where.pgbouncer, root)
     users = {APP: secrets.app, CONSOLE_USER: secrets.console}
     pooler = PgBouncer(binary, place / f"{name}-pgbouncer", account, users)
-    notes.extend(caveat.text for caveat in pooler.caveats)
+    notes.extend(f"{caveat.text} ({caveat.cure})" for caveat in pooler.caveats)
     return postgres, pooler, secrets.app, tuple(notes)
 
 
@@ -132,27 +111,57 @@ def _start(where: Where, *, detached: bool) -> Environment:
     try:
         postgres.initialise()
         postgres.start(detached=detached)
-        _prepare_database(postgres, app_password)
+        prepare_database(postgres.admin, app_password)
         pooler.start(postgres.port, detached=detached)
+        environment = Environment(postgres, pooler, app_password, notes)
+        if detached:
+            _record(environment, where)
     except BaseException:
         pooler.stop()
         postgres.stop()
         raise
-    return Environment(postgres, pooler, app_password, notes)
+    return environment
+
+
+def _record(environment: Environment, where: Where) -> None:
+    postgres, pooler = environment.postgres, environment.pooler
+    if postgres.process is None or pooler.process is None:
+        raise RuntimeError("started servers have processes")
+    root = where.state_root.resolve()
+    state = Detached(
+        pg_version=postgres.version,
+        bindir=str(postgres.bindir),
+        pg_port=postgres.port,
+        pg_pid=postgres.process.pid,
+        pgbouncer=str(find_pgbouncer(where.pgbouncer, root)),
+        pooler_port=pooler.port,
+        pooler_pid=pooler.process.pid,
+    )
+    write_detached(root, state)
+    let_go(postgres.process)
+    let_go(pooler.process)
+    postgres.process = pooler.process = None
 
 
 def find_running(where: Where) -> Environment | None:
     """Return the environment that `bench up` left running, None if there is none (or its processes are gone)."""
-    root = make_state_folder(where.state_root)
-    state = read_detached(root)
-    if state is None or not (is_alive(state.pg_pid, "postgres") and is_alive(state.pooler_pid, "pgbouncer")):
+    state = read_detached(where.state_root) if where.state_root.is_dir() else None
+    if state is None or not all(_alive(where.state_root.resolve(), state)):
         return None
     known = Where(where.state_root, Path(state.bindir), Path(state.pgbouncer))
     postgres, pooler, app_password, notes = _assemble(known)
     postgres.port = state.pg_port
-    settings = PoolerSettings(state.mode, state.pool_size, state.max_prepared_statements)
-    pooler.adopt(state.pooler_port, state.pg_port, settings)
+    pooler.adopt(state.pooler_port, state.pg_port)
     return Environment(postgres, pooler, app_password, notes)
+
+
+def _alive(root: Path, state: Detached) -> tuple[bool, bool]:
+    """Tell whether server and pooler still run: processes with these ids, on the files of this state folder."""
+    place, name = server_place(root, server_account()), f"pg{state.pg_version}"
+    return (
+        runs_with(state.pg_pid, place / name / "data"),
+        runs_with(state.pooler_pid, place / f"{name}-pgbouncer" / "pgbouncer.ini"),
+    )
 
 
 def describe(environment: Environment | None) -> dict[str, Any]:
@@ -181,50 +190,42 @@ def up(where: Where) -> Environment:
     with exclusive_use(where.state_root):
         running = find_running(where)
         if running is not None:
-            _refuse_other_version(running, where)
+            _refuse_others(running, where)
             return running
         _clean_up(where)
-        environment = _start(where, detached=True)
-        postgres, pooler = environment.postgres, environment.pooler
-        if postgres.process is None or pooler.process is None:
-            raise RuntimeError("started servers have processes")
-        state = Detached(
-            pg_version=postgres.version,
-            bindir=str(postgres.bindir),
-            pg_port=postgres.port,
-            pg_pid=let_go(postgres.process),
-            pgbouncer=str(find_pgbouncer(where.pgbouncer, where.state_root.resolve())),
-            pooler_port=pooler.port,
-            pooler_pid=let_go(pooler.process),
-            mode=pooler.settings.mode,
-            pool_size=pooler.settings.pool_size,
-            max_prepared_statements=pooler.settings.max_prepared_statements,
-        )
-        write_detached(where.state_root.resolve(), state)
-        postgres.process = pooler.process = None
-        return environment
+        return _start(where, detached=True)
 
 
-def _refuse_other_version(running: Environment, where: Where) -> None:
-    if where.pg_bin is not None and major_version(where.pg_bin) != running.postgres.version:
-        raise SetupError(
-            f"PostgreSQL {running.postgres.version} is running in {where.state_root}, another version was asked for",
-            remedy="Run `bench down` first, or use another folder with `--state DIR`.",
-        )
+def _refuse_others(running: Environment, where: Where) -> None:
+    """Refuse to pass off what runs as the binaries that were named."""
+    root = where.state_root.resolve()
+    account = server_account()
+    asked: list[tuple[str, Path, Path]] = []
+    if where.pg_bin is not None:
+        bindir = reachable_install(where.pg_bin.resolve(), account, server_place(root, account))
+        asked.append(("PostgreSQL", bindir, running.postgres.bindir))
+    if where.pgbouncer is not None:
+        asked.append(("pgBouncer", find_pgbouncer(where.pgbouncer, root), running.pooler.binary))
+    for name, wanted, have in asked:
+        if wanted != have:
+            raise SetupError(
+                f"another {name} is running in {where.state_root} than the one asked for",
+                evidence=f"running: {have}; asked for: {wanted}",
+                remedy="Run `bench down` first, or use another folder with `--state DIR`.",
+            )
 
 
 def _clean_up(where: Where) -> bool:
-    """End what a crash left of a detached environment; tells whether anything was recorded."""
-    root = where.state_root.resolve()
-    state = read_detached(root)
-    if state is None:
-        return False
-    if is_alive(state.pooler_pid, "pgbouncer"):
-        end_process(state.pooler_pid, (signal.SIGQUIT,), patience_s=3)
-    if is_alive(state.pg_pid, "postgres"):
-        end_process(state.pg_pid, (signal.SIGINT, signal.SIGQUIT), patience_s=20)
+    """End what `bench up` or a crash left of this environment; tells whether anything ran."""
+    root = make_state_folder(where.state_root)
+    place = server_place(root, server_account())
+    found = read_detached(root) is not None
+    for folder in sorted(place.glob("pg*-pgbouncer")):
+        found |= end_stray_pooler(folder)
+    for folder in sorted(place.glob("pg*/data")):
+        found |= end_stray_server(folder)
     write_detached(root, None)
-    return True
+    return found
 
 
 def down(where: Where) -> bool:
@@ -235,13 +236,34 @@ def down(where: Where) -> bool:
         return _clean_up(where)
 
 
+def remove(where: Where) -> list[Path]:
+    """Stop the servers and remove their data, copies and secrets; returns what was removed. A built pgBouncer stays."""
+    if not where.state_root.is_dir():
+        return []
+    with exclusive_use(where.state_root):
+        _clean_up(where)
+        root = where.state_root.resolve()
+        place = server_place(root, server_account())
+        owned = [*place.glob("pg[0-9]*"), *place.glob("install-*")]
+        if place != root:
+            owned = [place]
+        for path in owned:
+            try:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            except OSError as error:
+                raise SetupError(
+                    f"cannot remove {path}: {error.strerror}", remedy="Remove it with its owner's rights."
+                ) from None
+        return owned
+
+
 @contextlib.contextmanager
 def session(where: Where) -> Iterator[Environment]:
     """Use the running environment, or start one that ends with this block, and with this process however it ends."""
     with exclusive_use(where.state_root):
         running = find_running(where)
         if running is not None:
-            _refuse_other_version(running, where)
+            _refuse_others(running, where)
             yield running
             return
         _clean_up(where)

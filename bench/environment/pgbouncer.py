@@ -9,10 +9,12 @@ import string
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg.rows import dict_row
 
+from bench.environment.account import make_folder, write_private
 from bench.environment.process import (
     Deadline,
     can_reach,
@@ -20,9 +22,9 @@ from bench.environment.process import (
     end_process,
     free_port,
     last_lines,
-    make_folder,
+    log_text,
+    processes_called,
     spawn,
-    write_private,
 )
 from bench.environment.resources import shipped_folder
 from bench.model.endpoint import Endpoint
@@ -32,16 +34,18 @@ from bench.model.facts import Caveat
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bench.environment.process import (
-        Account,
-    )
+    from bench.environment.account import Account
 
 CONSOLE_USER = "bench_console"
 TRACKS_STATEMENTS = (1, 21)
 QUITS_BY_TERM = (1, 23)
 WANTED_DESCRIPTORS = 20_000
+OTHER_DESCRIPTORS = 300
+"""A client costs a descriptor; so does each server connection (200 at most), and logs and listeners take some."""
 MOST_CLIENTS = 12_000
+FEWEST_CLIENTS = 100
 START_DEADLINE_S = 15.0
+PORT_TRIES = 5
 
 NO_STATEMENTS = Caveat(
     code="no-prepared-statements",
@@ -52,22 +56,27 @@ NO_STATEMENTS = Caveat(
 
 @dataclass(frozen=True, slots=True)
 class PoolerSettings:
-    """What a treatment may change."""
+    """What a treatment may change. ``extra`` holds further pairs of ``pgbouncer.ini`` by their own names."""
 
     mode: str = "transaction"
     pool_size: int = 20
     max_prepared_statements: int = 200
+    extra: tuple[tuple[str, str], ...] = ()
 
 
 def version_of(binary: Path) -> tuple[int, int]:
     """Return (major, minor); raises ``SetupError`` for something that is no pgBouncer."""
+    remedy = "Name a pgBouncer binary with `--pgbouncer`, or run `make setup`."
     try:
-        text = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise SetupError(f"{binary} does not run: {error}", remedy="Name a pgBouncer binary.") from None
-    found = re.search(r"PgBouncer (\d+)\.(\d+)", text)
+        done = subprocess.run([binary, "--version"], capture_output=True, text=True, errors="replace", check=True)
+    except subprocess.CalledProcessError as error:
+        words = (error.stderr or "").strip()
+        raise SetupError(f"{binary} does not run: status {error.returncode}", evidence=words, remedy=remedy) from None
+    except OSError as error:
+        raise SetupError(f"{binary} does not run: {error.strerror}", remedy=remedy) from None
+    found = re.search(r"PgBouncer (\d+)\.(\d+)", done.stdout)
     if found is None:
-        raise SetupError(f"{binary} is no pgBouncer", evidence=text.strip(), remedy="Name a pgBouncer binary.")
+        raise SetupError(f"{binary} is no pgBouncer", evidence=done.stdout.strip(), remedy=remedy)
     return int(found[1]), int(found[2])
 
 
@@ -75,7 +84,7 @@ def find_pgbouncer(explicit: Path | None, state: Path) -> Path:
     """Return the binary to use: the one named, the built one, the system's. An old one is used last, with a caveat."""
     if explicit is not None:
         version_of(explicit)
-        return explicit
+        return explicit.absolute()
     candidates = [state / "pgbouncer" / "bin" / "pgbouncer", Path("/usr/sbin/pgbouncer")]
     if on_path := shutil.which("pgbouncer"):
         candidates.insert(1, Path(on_path))
@@ -98,7 +107,9 @@ class PgBouncer:
         self.process: subprocess.Popen[bytes] | None = None
         self.settings = PoolerSettings()
         self.log = folder / "pgbouncer.log"
-        self._binary = binary
+        self.descriptors = descriptor_limit(WANTED_DESCRIPTORS)
+        self.max_clients = min(MOST_CLIENTS, self.descriptors - OTHER_DESCRIPTORS)
+        self.binary = binary
         self._folder = folder
         self._account = account
         self._users = users
@@ -112,7 +123,16 @@ class PgBouncer:
     @property
     def caveats(self) -> tuple[Caveat, ...]:
         """Doubts that this pooler brings into every measurement."""
-        return () if self.tracks_statements else (NO_STATEMENTS,)
+        found = [] if self.tracks_statements else [NO_STATEMENTS]
+        if self.max_clients < MOST_CLIENTS:
+            found.append(
+                Caveat(
+                    code="few-descriptors",
+                    text=f"pgBouncer may open {self.descriptors} files, so it takes {self.max_clients} clients at most",
+                    cure=f"Raise the hard limit: `ulimit -n {WANTED_DESCRIPTORS}` as root, or `LimitNOFILE=`.",
+                )
+            )
+        return tuple(found)
 
     @property
     def console(self) -> Endpoint:
@@ -120,59 +140,81 @@ class PgBouncer:
         password = self._users[CONSOLE_USER]
         return Endpoint(host="127.0.0.1", port=self.port, dbname="pgbouncer", user=CONSOLE_USER, password=password)
 
-    def _write(self) -> Path:
-        make_folder(self._folder, self._account)
-        ini, auth = self._folder / "pgbouncer.ini", self._folder / "userlist.txt"
-        descriptors = descriptor_limit(WANTED_DESCRIPTORS)
-        tracking = (
-            f"max_prepared_statements = {self.settings.max_prepared_statements}" if self.tracks_statements else ""
-        )
+    def _wanted(self) -> dict[str, str]:
+        """Return what a treatment decides, by pgBouncer's own names."""
+        settings = self.settings
+        wanted = {"pool_mode": settings.mode, "default_pool_size": str(settings.pool_size)}
+        if self.tracks_statements:
+            wanted["max_prepared_statements"] = str(settings.max_prepared_statements)
+        return wanted | dict(settings.extra)
+
+    def _write(self) -> None:
+        settings = self.settings
         template = string.Template((shipped_folder("schema") / "pgbouncer.ini.tmpl").read_text())
         text = template.substitute(
             server_port=self._server_port,
             port=self.port,
-            auth_file=auth,
+            auth_file=self._folder / "userlist.txt",
             console_user=CONSOLE_USER,
             log_file=self.log,
-            mode=self.settings.mode,
-            pool_size=self.settings.pool_size,
-            # a client costs a descriptor, and so does a server connection; the rest is for logs and listeners
-            max_client_conn=max(50, min(MOST_CLIENTS, descriptors - 1000)),
-            tracking=tracking,
+            mode=settings.mode,
+            pool_size=settings.pool_size,
+            max_client_conn=self.max_clients,
+            tracking=f"max_prepared_statements = {settings.max_prepared_statements}" if self.tracks_statements else "",
         )
+        text += "".join(f"{name} = {value}\n" for name, value in settings.extra)  # a later line wins
         users = "".join(f'"{name}" "{password}"\n' for name, password in self._users.items())
-        write_private(auth, users, self._account)
-        write_private(ini, text, self._account)
-        return ini
+        write_private(self._folder / "userlist.txt", users, self._account)
+        write_private(_ini_file(self._folder), text, self._account)
+
+    def _runnable(self) -> Path:
+        """Return the binary, or a copy in our folder where the account cannot reach it."""
+        if can_reach(self.binary, self._account):
+            return self.binary
+        copy, unfinished = self._folder / "pgbouncer", self._folder / "pgbouncer.new"
+        try:
+            unfinished.unlink(missing_ok=True)
+            shutil.copy(self.binary, unfinished)
+            unfinished.chmod(0o755)
+            unfinished.replace(copy)
+        except OSError as error:
+            raise SetupError(
+                f"cannot copy {self.binary} to {copy}: {error.strerror}", remedy="Make room on the disk."
+            ) from None
+        return copy
 
     def start(self, server_port: int, *, detached: bool) -> None:
         """Start and wait until the admin console answers."""
-        if not can_reach(self._binary, self._account):
-            copy = make_folder(self._folder, self._account) / "pgbouncer"
-            shutil.copy2(self._binary, copy)
-            copy.chmod(0o755)
-            self._binary = copy
+        if self.max_clients < FEWEST_CLIENTS:
+            raise SetupError(
+                f"the limit of {self.descriptors} open files is too low for a pooler",
+                evidence=f"{OTHER_DESCRIPTORS} are for server connections and logs",
+                remedy=f"Raise the hard limit: `ulimit -n {WANTED_DESCRIPTORS}` as root, or `LimitNOFILE=`.",
+            )
+        make_folder(self._folder, self._account)
+        end_stray_pooler(self._folder)
+        binary, output = self._runnable(), self._folder / "output.log"
         self._server_port = server_port
-        for _ in range(5):
+        for _ in range(PORT_TRIES):
             self.port = free_port()
-            ini = self._write()
-            self.log.unlink(missing_ok=True)
+            self._write()
             write_private(self.log, "", self._account)
+            output.unlink(missing_ok=True)
             self.process = spawn(
-                [self._binary, "--quiet", ini],
+                [binary, *_arguments(self._folder)],
                 self._account,
-                self._folder / "output.log",
+                output,
                 dies_with_parent=None if detached else signal.SIGKILL,
-                nofile=descriptor_limit(WANTED_DESCRIPTORS),
+                nofile=self.descriptors,
             )
             if self._answers():
                 return
             self.stop()
-            if "Address already in use" not in self.log.read_text(errors="replace"):
+            if "Address already in use" not in log_text(self.log):
                 break
         raise SetupError(
             "pgBouncer did not start",
-            evidence=f"{last_lines(self.log)} {last_lines(self._folder / 'output.log')}",
+            evidence=f"{last_lines(self.log)} {last_lines(output)}",
             remedy=f"Read {self.log}; `bench doctor` checks the binary.",
         )
 
@@ -188,11 +230,13 @@ class PgBouncer:
                 return True
         return False
 
-    def _console(self, *commands: str) -> list[tuple[Any, ...]]:
-        """Run commands on the admin console, which speaks the simple protocol only."""
-        rows: list[tuple[Any, ...]] = []
+    def _console(self, *commands: str) -> list[dict[str, str]]:
+        """Run commands on the admin console, which speaks the simple protocol only; returns the last one's rows."""
+        rows: list[dict[str, str]] = []
         try:
-            with psycopg.connect(self.console.dsn(), autocommit=True, connect_timeout=5) as connection:
+            with psycopg.connect(
+                self.console.dsn(), autocommit=True, connect_timeout=5, row_factory=dict_row
+            ) as connection:
                 for command in commands:
                     cursor = connection.execute(command.encode())
                     rows = cursor.fetchall() if cursor.description else []
@@ -205,16 +249,29 @@ class PgBouncer:
         return rows
 
     def apply(self, settings: PoolerSettings, database: str) -> None:
-        """Bring the settings into force and drop all server connections, so that every trial starts alike."""
-        if settings != self.settings:
-            self.settings = settings
-            self._write()
-            self._console("RELOAD")
+        """Bring the settings into force and drop all server connections, so that every trial starts alike.
+
+        What is in force is read back: a measurement must not carry the name of a pool size that it did not have.
+        """
+        self.settings = settings
+        self._write()
+        in_force = {row["key"]: row["value"] for row in self._console("RELOAD", "SHOW CONFIG")}
+        for name, value in self._wanted().items():
+            if in_force.get(name) != value:
+                raise SetupError(
+                    f"pgBouncer did not take `{name} = {value}`",
+                    evidence=f"in force is {in_force.get(name, 'no such setting')}; {last_lines(self.log, 2)}",
+                    remedy="Check the name and the value in pgBouncer's documentation.",
+                )
         self._console(f"KILL {database}", f"RESUME {database}")
 
-    def adopt(self, port: int, server_port: int, settings: PoolerSettings) -> None:
-        """Take over a pooler that an earlier command left running."""
-        self.port, self._server_port, self.settings = port, server_port, settings
+    def adopt(self, port: int, server_port: int) -> None:
+        """Take over a pooler that an earlier command left running, with the settings that it has."""
+        self.port, self._server_port = port, server_port
+        config = {row["key"]: row["value"] for row in self._console("SHOW CONFIG")}
+        tracked = config.get("max_prepared_statements", "0")
+        self.settings = PoolerSettings(config["pool_mode"], int(config["default_pool_size"]), int(tracked))
+        self.max_clients = int(config["max_client_conn"])
 
     def stop(self) -> None:
         """Stop at once: a pooler has nothing to save."""
@@ -223,3 +280,19 @@ class PgBouncer:
             end_process(self.process.pid, (first,), patience_s=3)
             self.process.wait()
             self.process = None
+
+
+def _ini_file(folder: Path) -> Path:
+    return folder / "pgbouncer.ini"
+
+
+def _arguments(folder: Path) -> tuple[str, str]:
+    return "--quiet", str(_ini_file(folder))
+
+
+def end_stray_pooler(folder: Path) -> bool:
+    """End a pooler that a crash left running; tells whether there was one. For the holder of the state's lock."""
+    strays = processes_called(*_arguments(folder))  # and not an editor that has the file open
+    for pid in strays:
+        end_process(pid, ())
+    return bool(strays)

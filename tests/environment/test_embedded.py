@@ -1,32 +1,27 @@
-"""The embedded servers on both PostgreSQL versions: up, down, crash, and every way it can be refused."""
+"""The embedded servers: up, down, whose rights they have, where their files are, and what nobody may read."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-import resource
 import shutil
-import signal
-import socket
 import stat
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncpg
 import psutil
 import psycopg
 import pytest
 
+from bench.environment.account import server_account
+from bench.environment.binaries import embedded_bindir, major_version, reachable_install
 from bench.environment.connection import connected
-from bench.environment.embedded import Where, down, find_running, session, up
-from bench.environment.pgbouncer import NO_STATEMENTS, PgBouncer, PoolerSettings, find_pgbouncer
-from bench.environment.postgres import embedded_bindir, major_version
-from bench.environment.process import server_account
+from bench.environment.embedded import Where, down, find_running, remove, session, up
+from bench.environment.pgbouncer import find_pgbouncer
 from bench.environment.state import server_place
 from bench.model.errors import SetupError
+from tests.conftest import system_bindir
+from tests.environment.holder import all_gone, as_ordinary_user, held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,29 +30,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.pg
 
-HOLD = """
-import sys, time
-from pathlib import Path
-from bench.environment.embedded import Where, session
-with session(Where(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None)) as running:
-    print(running.postgres.process.pid, running.pooler.process.pid, flush=True)
-    time.sleep(600)
-"""
 
-
-@pytest.fixture
-def place(open_folder: Path, bindir: Path, pgbouncer: Path | None) -> Where:
-    """A state folder for one test."""
-    return Where(open_folder / ".bench", bindir, pgbouncer)
-
-
-def _wait_until_gone(pids: list[int], seconds: float = 20) -> bool:
-    _gone, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=seconds)
-    return not alive
-
-
-def test_a_session_serves_the_application_through_pgbouncer_and_leaves_nothing_behind(place: Where) -> None:
-    with session(place) as running:
+def test_a_session_serves_the_application_through_pgbouncer_and_leaves_nothing_behind(any_place: Where) -> None:
+    with session(any_place) as running:
         assert running.postgres.process
         assert running.pooler.process
         pids = [running.postgres.process.pid, running.pooler.process.pid]
@@ -65,12 +40,16 @@ def test_a_session_serves_the_application_through_pgbouncer_and_leaves_nothing_b
             row = connection.execute(
                 "SELECT current_user, inet_server_port(), (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)"
             ).fetchone()
+            version = connection.info.server_version // 10_000
         assert row == ("bench_app_login", running.postgres.port, False)
-    assert _wait_until_gone(pids)
+        assert any_place.pg_bin
+        assert version == major_version(any_place.pg_bin)
+    assert all_gone(pids)
 
 
 def test_up_status_and_down_can_be_repeated(place: Where) -> None:
     assert find_running(place) is None
+    assert not place.state_root.exists(), "asking must not make a folder"
     first, again = up(place), up(place)
     try:
         assert first.postgres.port == again.postgres.port
@@ -84,54 +63,45 @@ def test_up_status_and_down_can_be_repeated(place: Where) -> None:
     assert find_running(place) is None
 
 
-def _hold(where: Where) -> tuple[subprocess.Popen[str], list[int]]:
-    arguments = [str(where.state_root), str(where.pg_bin), *([str(where.pgbouncer)] if where.pgbouncer else [])]
-    parent = subprocess.Popen([sys.executable, "-c", HOLD, *arguments], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout
-    line = parent.stdout.readline()
-    assert line, "the environment did not start"
-    return parent, [int(pid) for pid in line.split()]
-
-
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_no_server_outlives_its_parent_and_a_second_start_recovers(place: Where, sign: signal.Signals) -> None:
-    parent, pids = _hold(place)
-    parent.send_signal(sign)
-    parent.wait(30)
-    assert parent.stdout
-    parent.stdout.close()
-    assert _wait_until_gone(pids), f"servers outlived {sign.name} of their parent"
-    with session(place) as running, connected(running.app) as connection:
-        assert connection.execute("SELECT 1").fetchone() == (1,)
-
-
-def test_a_server_killed_outright_is_recovered_at_the_next_start(place: Where) -> None:
+def test_what_runs_is_not_passed_off_as_other_binaries(place: Where, open_folder: Path) -> None:
     running = up(place)
-    with connected(running.admin) as connection:
-        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
-    assert running.postgres.pid
-    pid = running.postgres.pid
-    os.kill(pid, signal.SIGKILL)
-    assert _wait_until_gone([pid])
     try:
-        with connected(up(place).admin) as connection:
-            assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+        assert up(Where(place.state_root)).postgres.port == running.postgres.port
+        with pytest.raises(SetupError, match="another PostgreSQL is running"):
+            up(Where(place.state_root, system_bindir()))
+        other = open_folder / "pgbouncer"
+        shutil.copy(find_pgbouncer(place.pgbouncer, place.state_root), other)
+        with pytest.raises(SetupError, match="another pgBouncer is running") as caught:
+            up(Where(place.state_root, place.pg_bin, other))
+        assert str(other) in caught.value.evidence
+        assert "bench down" in caught.value.remedy
     finally:
         down(place)
 
 
 def test_two_commands_on_one_state_folder_are_told_apart(place: Where) -> None:
-    parent, pids = _hold(place)
-    try:
-        with pytest.raises(SetupError, match="in use") as caught, session(place):
-            pass
-        assert str(parent.pid) in caught.value.evidence
-    finally:
-        parent.kill()
-        parent.wait()
-        assert parent.stdout
-        parent.stdout.close()
-    assert _wait_until_gone(pids)
+    with held(place) as (parent, pids), pytest.raises(SetupError, match="in use") as caught, session(place):
+        pass
+    assert str(parent.pid) in caught.value.evidence
+    assert all_gone(pids)
+
+
+def test_removing_leaves_no_data_and_the_next_start_makes_them_again(place: Where) -> None:
+    up(place)
+    assert remove(place)
+    assert not [path.name for path in place.state_root.iterdir() if path.name.startswith("pg1")]
+    with session(place) as running, connected(running.pooled) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_odd_names_and_relative_paths_work(
+    open_folder: Path, pgbouncer: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(open_folder)
+    binaries = Path(os.path.relpath(embedded_bindir()))
+    where = Where(Path("it's a % pläce; with names"), binaries, pgbouncer)
+    with session(where) as running, connected(running.pooled) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def _command_lines() -> Iterator[str]:
@@ -143,15 +113,26 @@ def _command_lines() -> Iterator[str]:
 def test_secrets_and_data_are_private_and_no_password_shows(place: Where, capfd: pytest.CaptureFixture[str]) -> None:
     running = up(place)
     try:
-        secrets = (running.app_password, running.postgres.admin.password)
-        command_lines = " ".join(_command_lines())
-        logs = running.postgres.log.read_text() + running.pooler.log.read_text()
-        shown = repr(running.admin) + repr(running.pooled) + command_lines + logs + capfd.readouterr().out
-        assert not any(secret in shown for secret in secrets)
-        for path in place.state_root.rglob("*"):
-            if path.name.endswith((".json", ".ini", ".txt")) and path.is_file() and "data" not in path.parts:
+        secrets = (running.app_password, running.postgres.admin.password, running.pooler.console.password)
+        with connected(running.admin) as connection:
+            statements = connection.execute("SELECT string_agg(query, ' ') FROM pg_stat_statements").fetchone()
+        texts = [
+            repr(running),
+            repr(running.admin),
+            repr(running.pooled),
+            " ".join(_command_lines()),
+            running.postgres.log.read_text(),
+            running.pooler.log.read_text(),
+            capfd.readouterr().out,
+            str(statements),
+        ]
+        assert not [text for text in texts if any(secret in text for secret in secrets)]
+        folders = [place.state_root, running.postgres.data.parent, running.pooler.log.parent]
+        for path in (path for folder in folders for path in folder.iterdir() if path.is_file()):
+            if path.name != "pgbouncer":  # a copy of the binary, where the account cannot reach the built one
                 assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
         assert stat.S_IMODE(running.postgres.data.stat().st_mode) == 0o700
+        assert not list(place.state_root.rglob("initial-password"))
         with pytest.raises(psycopg.OperationalError, match="password"):
             psycopg.connect(
                 host="127.0.0.1", port=running.postgres.port, user="bench_admin", password="wrong", dbname="postgres"
@@ -167,119 +148,46 @@ def test_the_servers_never_run_as_root(environment: Environment) -> None:
         assert psutil.Process(process.pid).uids().effective != 0
 
 
-def test_prepared_statements_work_behind_transaction_pooling(environment: Environment) -> None:
-    """Two clients, one server connection: the pooler has to prepare for both."""
-    environment.pooler.apply(PoolerSettings(pool_size=1), environment.pooled.dbname)
-
-    async def ask() -> list[int]:
-        first = await asyncpg.connect(environment.pooled.dsn())
-        second = await asyncpg.connect(environment.pooled.dsn())
-        try:
-            answers = []
-            for round_number in range(20):
-                answers += [await client.fetchval("SELECT $1::int + 1", round_number) for client in (first, second)]
-            return answers
-        finally:
-            await first.close()
-            await second.close()
-
-    assert asyncio.run(ask()) == [number + 1 for number in range(20) for _ in range(2)]
+def test_an_ordinary_user_can_run_it(open_folder: Path, place: Where) -> None:
+    account, prefix = server_account(), as_ordinary_user()
+    bindir = reachable_install(embedded_bindir(), account, open_folder)
+    pgbouncer = open_folder / "pgbouncer"
+    shutil.copy(find_pgbouncer(place.pgbouncer, place.state_root), pgbouncer)
+    if prefix:
+        shutil.chown(open_folder, "nobody", "nogroup")
+    with held(Where(place.state_root, bindir, pgbouncer), prefix) as (_, pids):
+        assert {psutil.Process(pid).uids().effective for pid in pids} == {open_folder.stat().st_uid}
+        assert open_folder.stat().st_uid != 0
+    assert all_gone(pids)
 
 
-@pytest.mark.parametrize("mode", ["session", "transaction"])
-def test_settings_of_the_pooler_are_in_force_after_apply(environment: Environment, mode: str) -> None:
-    environment.pooler.apply(
-        PoolerSettings(mode=mode, pool_size=7, max_prepared_statements=33), environment.pooled.dbname
-    )
-    with psycopg.connect(environment.pooler.console.dsn(), autocommit=True) as console:
-        settings = {row[0]: row[1] for row in console.execute("SHOW CONFIG")}
-    assert (settings["pool_mode"], settings["default_pool_size"], settings["max_prepared_statements"]) == (
-        mode,
-        "7",
-        "33",
-    )
-
-
-def test_the_pooler_may_open_many_descriptors(environment: Environment) -> None:
-    """At a soft limit of 1,024 pgBouncer goes silent near 1,000 clients."""
-    assert environment.pooler.process
-    limits = Path(f"/proc/{environment.pooler.process.pid}/limits").read_text()
-    soft = int(next(line for line in limits.splitlines() if line.startswith("Max open files")).split()[3])
-    with psycopg.connect(environment.pooler.console.dsn(), autocommit=True) as console:
-        allowed = {row[0]: row[1] for row in console.execute("SHOW CONFIG")}["max_client_conn"]
-    assert soft > int(allowed)
-    assert soft >= min(20_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-
-
-def test_a_port_that_was_asked_for_and_is_taken_is_named(place: Where) -> None:
-    with session(place) as running, socket.socket() as squatter:
-        squatter.bind(("127.0.0.1", 0))
-        squatter.listen()
-        port = squatter.getsockname()[1]
-        running.postgres.stop()
-        with pytest.raises(SetupError, match=f"port {port} of 127.0.0.1 is taken") as caught:
-            running.postgres.start(detached=False, port=port)
-        assert "ss -ltnp" in caught.value.remedy
-
-
-def test_a_state_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(SetupError, match="cannot write in") as caught, session(Where(tmp_path / "file" / ".bench")):
-        pass
-    assert "--state" in caught.value.remedy
-
-
-def test_a_folder_without_binaries_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="no PostgreSQL server binaries"):
-        major_version(tmp_path)
-
-
-def test_an_unsupported_version_is_refused(tmp_path: Path) -> None:
-    for name in ("postgres", "initdb"):
-        (tmp_path / name).write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 12.3'\n")
-        (tmp_path / name).chmod(0o755)
-    with pytest.raises(SetupError, match=r"PostgreSQL 12 .* not supported"):
-        major_version(tmp_path)
-
-
-def test_an_old_pgbouncer_is_used_last_and_with_a_caveat(tmp_path: Path) -> None:
-    old = tmp_path / "pgbouncer"
-    old.write_text("#!/bin/sh\necho 'PgBouncer 1.18.0'\n")
-    old.chmod(0o755)
-    pooler = PgBouncer(find_pgbouncer(old, tmp_path), tmp_path, server_account(), {})
-    assert pooler.caveats == (NO_STATEMENTS,)
-
-
-def test_something_that_is_no_pgbouncer_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=r"is no pgBouncer|does not run"):
-        find_pgbouncer(Path("/bin/true"), tmp_path)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to find a place that another account can reach")
-def test_data_go_outside_a_checkout_that_the_servers_account_cannot_enter(
-    tmp_path: Path, pgbouncer: Path | None
-) -> None:
+def test_data_are_where_the_servers_account_can_enter(tmp_path: Path, pgbouncer: Path | None) -> None:
+    """Root's servers run as somebody else, who cannot enter a checkout below root's home; said, and found again."""
     closed = tmp_path / "home"
     closed.mkdir(mode=0o700)
-    where = Where(closed / ".bench", pgbouncer=pgbouncer)
+    where = Where(closed / ".bench", embedded_bindir(), pgbouncer)
+    switches = server_account().switch
     with session(where) as running:
-        place = running.postgres.data.parent.parent
-        assert not place.is_relative_to(closed)
-        assert any("cannot enter" in note for note in running.notes)
-    shutil.rmtree(server_place(where.state_root.resolve(), server_account()))
+        folder = running.postgres.data.parent.parent
+        assert folder.is_relative_to(closed) != switches
+        assert any("cannot enter" in note and str(folder) in note for note in running.notes) == switches
+        password = running.app_password
+    shutil.rmtree(closed / ".bench")  # as `make clean` does
+    with session(where) as running:
+        assert (running.app_password == password) == switches, "data and passwords must stay together"
+        removed_place = server_place(where.state_root.resolve(), server_account())
+    assert remove(where)
+    assert removed_place.exists() != switches
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs every other test of this file")
-def test_an_ordinary_user_can_run_it_too(open_folder: Path, pgbouncer: Path | None) -> None:
-    shutil.chown(open_folder, "nobody", "nogroup")
-    arguments = [str(open_folder / ".bench"), str(embedded_bindir()), *([str(pgbouncer)] if pgbouncer else [])]
-    command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--", sys.executable, "-c", HOLD]
-    parent = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True, cwd="/")
-    assert parent.stdout
-    pids = [int(pid) for pid in parent.stdout.readline().split()]
-    assert len(pids) == 2
-    assert {psutil.Process(pid).username() for pid in pids} == {"nobody"}
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
-    assert _wait_until_gone(pids)
+def test_binaries_that_the_servers_account_cannot_enter_are_copied(tmp_path: Path, place: Where) -> None:
+    """A virtual environment below root's home: the copy must find its shared libraries beside itself."""
+    package = embedded_bindir().parents[1]
+    closed = tmp_path / "site-packages"
+    closed.mkdir(mode=0o700)
+    for name in (package.name, f"{package.name}.libs"):
+        shutil.copytree(package.with_name(name), closed / name, symlinks=True)
+    bindir = closed / package.name / "pginstall" / "bin"
+    with session(Where(place.state_root, bindir, place.pgbouncer)) as running, connected(running.pooled) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert running.postgres.bindir.is_relative_to(closed) != server_account().switch
