@@ -8,15 +8,15 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 import psutil
+import psycopg
 from psycopg.rows import dict_row
 
 from bench.environment.connection import open_connection
 from bench.environment.probes import probe_sql
+from bench.model.errors import SetupError
 from bench.model.facts import PoolerFacts, PoolGauges, ServerFacts, StatementFacts
 
 if TYPE_CHECKING:
-    import psycopg
-
     from bench.model.endpoint import Endpoint
 
 GAUGE_PERIOD_S = 0.25
@@ -54,7 +54,14 @@ class ServerObserver:
         self._connection.close()
 
     def _all(self, purpose: str, **arguments: object) -> list[dict[str, Any]]:
-        return self._connection.execute(probe_sql(purpose, self._version), arguments or None).fetchall()
+        try:
+            return self._connection.execute(probe_sql(purpose, self._version), arguments or None).fetchall()
+        except psycopg.Error as error:
+            raise SetupError(
+                f"the server's {purpose} counters cannot be read",
+                evidence=" ".join(str(error).split()),
+                remedy="Preload pg_stat_statements, run `CREATE EXTENSION pg_stat_statements` there, grant pg_monitor.",
+            ) from None
 
     def _read(self) -> tuple[int, dict[int, dict[str, Any]], dict[str, Any], dict[str, str], dict[int, float]]:
         statements = {row["queryid"]: row for row in self._all("statements", role=self._role)}

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 if TYPE_CHECKING:
@@ -177,3 +178,12 @@ def test_the_figures_of_the_audit_fail_their_budget_and_are_called_impossible(tm
     assert "2,022/s" in done.stdout
     findings = json.loads((tmp_path / "results" / "audit-headline" / "findings.json").read_text())["findings"]
     assert {finding["rule"] for finding in findings} == {"littles-law", "budget-missed"}
+
+
+@pytest.mark.pg
+def test_a_server_without_statement_statistics_ends_with_3_and_the_cure(
+    scenario: Path, environment: Environment
+) -> None:
+    elsewhere = msgspec.structs.replace(environment.app, dbname="postgres")
+    done = bench("run", str(scenario), "--dsn", elsewhere.dsn(), cwd=scenario.parent)
+    _refused(done, 3, "pg_stat_statements", "CREATE EXTENSION")
