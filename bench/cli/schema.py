@@ -239,8 +239,8 @@ def partitions(
 ) -> None:
     """Make the months ahead of the audit log and of the events, and detach what is past retention.
 
-    Safe to run twice and at the same time. Rows that fell into a default partition move to their month. Exits 1 if a
-    check finds something wrong afterwards.
+    Safe to run twice and at the same time. Rows that fell into a default partition move to their month, as far back as
+    --keep (24 months without it). Exits 1 if a check finds something wrong afterwards.
 
     \b
     Example:

@@ -102,9 +102,8 @@ class Shape:
         """The name of the default partition."""
         return next((child.name for child in self.children if child.is_default), None)
 
-    def months_back(self, keep: int | None, most: int) -> int:
-        """Return how many months back rows wait in the default partition, within what is kept."""
-        limit = most if keep is None else min(keep, most)
+    def months_back(self, limit: int) -> int:
+        """Return how many months back rows wait in the default partition, no further than the limit."""
         back = [_distance(month, self.month) for month in self.strays]
         return max([0, *(months for months in back if 0 < months <= limit)])
 

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 
 Connection = psycopg.Connection[Any]
 
-MOST_MONTHS = 400
-"""What the schema's functions accept; a stray row from another century must not make a thousand partitions."""
+BACK_MONTHS = 24
+"""How far back rows are fetched out of the default partition where nobody says how long months are kept.
+
+A row with a wrong clock must not make hundreds of partitions; it stays where it is and is reported.
+"""
+LOCK_TIMEOUT = "30s"
+"""A transaction that holds the table longer must be asked, not waited for."""
 # As the schema's own functions: "part" in ASCII, and the parent's oid. Whoever holds it changes the shape of the table.
 _LOCK = "SELECT pg_advisory_xact_lock(1885434484, %s::regclass::oid::integer)"
 
@@ -60,7 +65,9 @@ def maintain(endpoint: Endpoint, *, ahead: int, keep: int | None, drop: bool, dr
     Rows that fell into the default partition move to their month if it lies between. Safe to repeat, and to run at the
     same time: whoever comes second finds nothing to do. Raises ``SetupError``.
     """
-    with connected(endpoint, options="-c search_path=public -c timezone=UTC -c lock_timeout=30s") as connection:
+    with connected(
+        endpoint, options=f"-c search_path=public -c timezone=UTC -c lock_timeout={LOCK_TIMEOUT}"
+    ) as connection:
         outcomes = []
         for each in MAINTAINED:
             try:
@@ -72,7 +79,7 @@ def maintain(endpoint: Endpoint, *, ahead: int, keep: int | None, drop: bool, dr
 
 
 def _statements(each: Maintained, shape: Shape, ahead: int, keep: int | None, *, drop: bool) -> list[str]:
-    back = shape.months_back(keep, MOST_MONTHS)
+    back = shape.months_back(BACK_MONTHS if keep is None else keep)
     arguments = f"{ahead}, {back}" if back else f"{ahead}"
     statements = [f"SELECT {each.ensure}({arguments});"]
     if keep is not None:
@@ -82,7 +89,7 @@ def _statements(each: Maintained, shape: Shape, ahead: int, keep: int | None, *,
 
 def _foresee(connection: Connection, each: Maintained, ahead: int, keep: int | None, *, drop: bool) -> Outcome:
     shape = read_shape(connection, each.table)
-    missing = shape.missing(ahead, shape.months_back(keep, MOST_MONTHS))
+    missing = shape.missing(ahead, shape.months_back(BACK_MONTHS if keep is None else keep))
     past = shape.past(keep)
     moved = shape.default_rows_in(missing)
     ensure, *rest = _statements(each, shape, ahead, keep, drop=drop)

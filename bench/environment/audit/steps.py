@@ -34,6 +34,12 @@ class Steps:
     def __init__(self, location: Path) -> None:
         self._location = location
 
+    def heads(self) -> list[str]:
+        """Return the newest revisions as Alembic sees them; raises ``StepFailed``."""
+        with _failures():
+            return sorted(ScriptDirectory.from_config(migrations.config(location=self._location)).get_heads())
+        raise AssertionError("the block returns or raises")
+
     def check(self, endpoint: Endpoint) -> None:
         """Make sure, without changing anything, that env.py migrates the database it is given; ``SetupError`` if not.
 
@@ -92,7 +98,7 @@ class Steps:
         return steps
 
     def _run(self, endpoint: Endpoint, steps: Callable[[Any, Any], list[Any]], **options: Any) -> None:
-        with _failures():
+        with _failures(endpoint.password):
             config = self._config(endpoint)
             script = ScriptDirectory.from_config(config)
             with EnvironmentContext(config, script, fn=steps, **options):
@@ -100,8 +106,8 @@ class Steps:
 
 
 @contextlib.contextmanager
-def _failures() -> Iterator[None]:
-    """Turn whatever a revision raises into ``StepFailed`` with the server's words."""
+def _failures(secret: str = "") -> Iterator[None]:
+    """Turn whatever a revision raises into ``StepFailed`` with the server's words, never with the password."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a foreign revision's warnings are not ours to raise
@@ -109,4 +115,5 @@ def _failures() -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - foreign code runs here; whatever it raises is the evidence
         original = getattr(error, "orig", None) or error
         words = getattr(getattr(original, "diag", None), "message_primary", None) or str(original)
-        raise StepFailed(" ".join(str(words).split()) or type(original).__name__) from None
+        told = " ".join(str(words).split()) or type(original).__name__
+        raise StepFailed(told.replace(secret, "***") if secret else told) from None

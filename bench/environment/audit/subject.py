@@ -17,9 +17,10 @@ from bench.environment.audit.provoke import Provoker
 from bench.environment.audit.rows import Writer
 from bench.environment.audit.session import opened, rolled_back
 from bench.environment.audit.steps import StepFailed, Steps
+from bench.model.ledger import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from bench.environment.audit.catalogue import Catalogue
@@ -40,6 +41,16 @@ def shipped_text(name: str) -> str:
 def shipped_facts(name: str) -> dict[str, Any]:
     """Return what is written down about the shipped schema."""
     return tomllib.loads(shipped_text(f"{name}.toml"))
+
+
+def missing(section: str, present: Collection[tuple[str, str]], problem: str) -> list[Fault]:
+    """Name what the shipped schema is to hold by table and name, and does not."""
+    return [
+        Fault(f"{table}.{name}", problem, "Restore it, or take it off inventory.toml on purpose.")
+        for table, names in shipped_facts("inventory")[section].items()
+        for name in names
+        if (table, name) not in present
+    ]
 
 
 class Subject:

@@ -9,6 +9,7 @@ import pytest
 from bench.environment import migrations
 from bench.environment.audit.claims.s01_linear_chain import claim
 from bench.environment.audit.graph import read_graph
+from bench.environment.audit.steps import Steps
 from bench.model.errors import SetupError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class _Files:
 
     def __init__(self, location: Path, *, shipped: bool = False) -> None:
         self.graph = read_graph(location)
+        self.steps = Steps(location)
         self.shipped = shipped
 
 

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.environment import migrations
+from bench.environment.audit.catalogue import read_catalogue
 from bench.environment.audit.claims import CLAIMS
 from bench.environment.audit.run import audit
-from bench.environment.audit.scratch import PREFIX
+from bench.environment.audit.scratch import PREFIX, Scratch
+from bench.environment.audit.subject import shipped_facts
 from bench.environment.connection import connected
 from bench.environment.embedded import Where, session
 from bench.model.errors import ScenarioError
@@ -48,6 +51,29 @@ def test_every_claim_is_proven_and_nothing_is_left_on_the_server(
     }  # fmt: skip
     assert evidence["S12"]["pruning"]["read"] == 1
     assert not [name for (name,) in names if name.startswith(PREFIX)]
+
+
+def test_what_the_audit_knows_of_the_schema_is_all_there_is(environment: Environment) -> None:
+    """A rule, key, index or table that is new must be written down a second time, or its loss would go unnoticed."""
+    databases = Scratch(environment.admin)
+    try:
+        database = databases.create()
+        migrations.upgrade(database.dsn())
+        catalogue = read_catalogue(database)
+    finally:
+        databases.close()
+    present = {
+        "checks": {(each.table, each.name) for each in catalogue.constraints if each.kind == "c"},
+        "keys": {(each.table, each.name) for each in catalogue.constraints if each.kind in "pux"},
+        "foreign_keys": {(each.table, each.name) for each in catalogue.constraints if each.kind == "f"},
+        "indexes": {(each.table, each.name) for each in catalogue.indexes if not each.constraint_name},
+    }
+    inventory = shipped_facts("inventory")
+    assert {
+        section: {(table, name) for table, names in tables.items() for name in names}
+        for section, tables in inventory.items()
+    } == present
+    assert {name for names in shipped_facts("tables").values() for name in names} == set(catalogue.tables)
 
 
 def test_claims_have_unique_ids_in_order() -> None:

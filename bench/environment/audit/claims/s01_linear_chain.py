@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.environment.audit.claim import Claim, Proof
+from bench.environment.audit.steps import StepFailed
 from bench.environment.audit.subject import shipped_facts
 from bench.model.ledger import Fault
 
@@ -26,6 +27,8 @@ def prove(subject: Subject) -> Proof:
         extra = sorted(set(graph.ids) - set(expected))
         faults += [Fault(name, "the chain ends at 007", "Say so in the ledger too.") for name in extra]
     heads = graph.heads()
+    if not (graph.duplicates() or graph.gaps() or graph.ordered()[1]):
+        faults += _compare(subject, heads)
     return Proof(
         f"{len(graph.revisions)} revisions, {' → '.join(r.id for r in graph.ordered()[0])}, head {', '.join(heads)}",
         {
@@ -35,6 +38,17 @@ def prove(subject: Subject) -> Proof:
         },
         faults,
     )
+
+
+def _compare(subject: Subject, heads: list[str]) -> Iterator[Fault]:
+    """Ask Alembic the same question."""
+    try:
+        theirs = subject.steps.heads()
+    except StepFailed as failure:
+        yield Fault("graph", f"Alembic cannot read it: {failure}", "Mend what it names.")
+        return
+    if theirs != sorted(heads):
+        yield Fault("graph", f"`alembic heads` says {', '.join(theirs)}", "Compare the files with version_locations.")
 
 
 def _faults(graph: Graph) -> Iterator[Fault]:

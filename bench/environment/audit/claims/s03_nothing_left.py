@@ -27,6 +27,9 @@ def prove(subject: Subject) -> Proof:
                     "Drop it in the downgrade, in the reverse order of creation.",
                 )
             )
+        elif rung.down_again is None:
+            problem = f"nothing is known of what it leaves, as its {rung.broke[0] if rung.broke else 'way'} fails"
+            faults.append(Fault(rung.revision.id, problem, "Mend it first: see S02."))
     tried = [rung for rung in subject.ladder if rung.down_again is not None]
     created = sum(len(rung.created) for rung in tried)
     return Proof(

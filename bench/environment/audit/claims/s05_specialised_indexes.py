@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.environment.audit.claim import Claim, Proof
+from bench.environment.audit.subject import missing
 from bench.model.ledger import Fault
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def prove(subject: Subject) -> Proof:
     catalogue = subject.catalogue
     reasons = {(each.table, each.name): each.comment for each in catalogue.constraints}
     kinds: dict[str, list[dict[str, str]]] = {}
-    faults = []
+    faults = missing("indexes", {(index.table, index.name) for index in catalogue.indexes}, "the index is missing")
     counted = set()
     for index in catalogue.indexes:
         serves = index.comment or reasons.get((index.table, index.constraint_name or "")) or ""

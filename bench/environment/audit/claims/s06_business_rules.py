@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.environment.audit.claim import Claim, Proof
+from bench.environment.audit.subject import missing
 from bench.model.ledger import Fault
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ LEAST = 30
 def prove(subject: Subject) -> Proof:
     """List every CHECK with its reason, and break each one once."""
     checks = [each for each in subject.catalogue.constraints if each.kind == "c"]
-    faults = [
+    faults = missing("checks", {(each.table, each.name) for each in checks}, "the rule is missing")
+    faults += [
         Fault(f"{each.table}.{each.name}", "no comment gives its business reason", "COMMENT ON CONSTRAINT with it.")
         for each in checks
         if not (each.comment or "").strip()

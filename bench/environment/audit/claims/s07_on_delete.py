@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from bench.environment.audit.claim import Claim, Proof
+from bench.environment.audit.subject import missing
 from bench.model.ledger import Fault
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def prove(subject: Subject) -> Proof:
         for each in keys
         if each.on_delete == "a"
     ]
+    if subject.shipped:
+        faults += missing("foreign_keys", {(each.table, each.name) for each in keys}, "the foreign key is missing")
     counted = Counter(_ACTIONS[each.on_delete] for each in keys)
     return Proof(
         f"{len(keys)} foreign keys: " + ", ".join(f"{count} {action}" for action, count in counted.most_common()),

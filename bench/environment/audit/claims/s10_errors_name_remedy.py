@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.environment.audit.claim import Claim, Proof
 from bench.environment.audit.rows import acting_as, refusal
-from bench.environment.audit.subject import shipped_facts
+from bench.environment.audit.subject import missing, shipped_facts
 from bench.model.ledger import Fault
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ _RAISES = re.compile(r"\bRAISE EXCEPTION\b")
 
 
 def prove(subject: Subject) -> Proof:
-    """Break every rule once: those of the catalogue by generated rows, those of functions by the statements on file."""
-    faults: list[Fault] = []
+    """Break every rule once: those of the catalogue by generated rows, those on file by their statements."""
+    keys = {(each.table, each.name) for each in subject.catalogue.constraints if each.kind in "pux"}
+    faults = missing("keys", keys, "the key is missing")
     for provocation in subject.provocations:
         faults += _judge(subject, provocation)
     tried, refusals = [], []
@@ -33,15 +34,15 @@ def prove(subject: Subject) -> Proof:
         name = rule.get("rule") or rule["sqlstate"]
         tried.append({"rule": name, "statement": rule["sql"][-1].strip(), "answer": str(met), "hint": met and met.hint})
         refusals.append(met)
-        faults += _judge_function(rule, name, met)
+        faults += _judge_rule(subject, rule, name, met)
     faults += _unheard(subject, [met for met in refusals if met])
     counted = Counter(each.kind for each in subject.provocations if each.provoked)
     implied = {each.rule: each.implied_by for each in subject.provocations if each.implied_by}
     return Proof(
         f"{sum(counted.values())} rules of the catalogue broken once ("
         + ", ".join(f"{count} {kind}" for kind, count in counted.most_common())
-        + f"), {len(tried)} of functions; {len(implied)} keys are implied by smaller ones",
-        {"provoked": dict(counted), "implied_by_smaller_key": implied, "rules_of_functions": tried},
+        + f"), {len(tried)} by statements on file; {len(implied)} keys are implied by smaller ones",
+        {"provoked": dict(counted), "implied_by_smaller_key": implied, "statements_on_file": tried},
         faults,
     )
 
@@ -85,13 +86,15 @@ def _try(subject: Subject, rule: dict[str, Any]) -> Refusal | None:
         return refusal(attempt, connection)
 
 
-def _judge_function(rule: dict[str, Any], name: str, met: Refusal | None) -> Iterator[Fault]:
+def _judge_rule(subject: Subject, rule: dict[str, Any], name: str, met: Refusal | None) -> Iterator[Fault]:
     statement = " ".join(rule["sql"][-1].split())[:90]
     if met is None:
-        yield Fault(name, f"nothing refuses: {statement}", "Restore the trigger or function that enforces the rule.")
+        yield Fault(
+            name, f"nothing refuses: {statement}", "Restore the constraint, trigger or function behind the rule."
+        )
     elif met.rule != rule.get("rule", "") or met.sqlstate != rule.get("sqlstate", met.sqlstate):
         yield Fault(name, f"something else refuses ({met}): {statement}", "Mend the rule or its recipe in rules.toml.")
-    elif not met.hint:
+    elif not met.hint and not any(each.name == name for each in subject.catalogue.constraints):
         yield Fault(name, f"the error has no hint: {met}", "RAISE … USING HINT with the remedy.")
 
 

@@ -53,9 +53,12 @@ def prove(subject: Subject) -> Proof:
     if not second.removed or third.created or third.removed:
         faults.append(Fault(TABLE, "maintenance does not settle: retention or the second run is wrong", "Mend it."))
     pruned = _pruning(subject, faults)
+    detached = len(second.removed)
+    passed = sum(each.verdict == "pass" for each in first.checks)
+    repeated = "nothing" if not third.created + third.removed else "more"
     return Proof(
-        f"{len(first.checks)} checks pass as migrated; {len(second.removed)} months past retention detached, "
-        f"{second.moved_rows} row moved out of the default partition, a second run did nothing; "
+        f"{passed} of {len(first.checks)} checks pass as migrated; {detached} months past retention detached; "
+        f"rows moved out of the default partition: {second.moved_rows}; a second run did {repeated}; "
         f"a month's search reads {pruned['read']} of {pruned['partitions']} partitions",
         {
             "as_migrated": {each.name: each.evidence for each in first.checks},

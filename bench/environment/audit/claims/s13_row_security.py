@@ -48,8 +48,9 @@ def prove(subject: Subject) -> Proof:
             trial = _Trial(subject, connection, table)
             faults += trial.run()
             evidence[table] = {**trial.seen, "policies": [p.name for p in catalogue.policies if p.table == table]}
+    forced = sum(catalogue.tables[name].forced for name in guarded)
     return Proof(
-        f"{len(guarded)} tables under forced row-level security ({', '.join(guarded)}), "
+        f"{len(guarded)} tables under row-level security, {forced} of them forced ({', '.join(guarded)}); "
         f"{len(catalogue.policies)} policies, each tried without a tenant, as the tenant, as another one, and as owner",
         evidence,
         faults,
@@ -134,6 +135,9 @@ class _Trial:
             if touched or (refused and refused.sqlstate != _DENIED):
                 yield Fault(self._table, f"another tenant can {verb} rows of {OWN}", f"Restrict the policy to {verb}.")
             self.seen[f"rows another tenant can {verb}"] = touched
+            touched, refused = self._as(OWN, action)
+            if verb in self._meant() and not touched and (refused is None or refused.sqlstate == _DENIED):
+                yield Fault(self._table, f"a tenant cannot {verb} its own rows", f"Add a policy to {verb}.")
         give = sql.SQL("UPDATE {} SET tenant_id = {}").format(sql.SQL(self._table), sql.Literal(FOREIGN))
         _, refused = self._as(OWN, give)
         if refused is None or refused.sqlstate != _DENIED:
@@ -153,6 +157,13 @@ class _Trial:
         if refused is not None and refused.sqlstate == _DENIED:
             yield Fault(self._table, f"a tenant cannot add rows of its own: {refused}", "Mend the policy FOR INSERT.")
         self._connection.execute("DROP TABLE audited_row")
+
+    def _meant(self) -> set[str]:
+        """Say what the application is meant to do with rows that are there."""
+        access = shipped_facts("access")
+        if self._table in [*access["read_only"], *access["append_only"]]:
+            return set()
+        return {"change"} if self._table in access["no_delete"] else {"change", "remove"}
 
     def _insertable(self) -> list[str]:
         """Name the columns the application may give a value, keys aside."""

@@ -37,7 +37,9 @@ def prove(subject: Subject) -> Proof:
             faults += _store(connection, name, tables[name]["used_by"], bad)
             evidence[name] = {"good": len(good), "bad": len(bad), "used_by": tables[name]["used_by"]}
     return Proof(
-        "; ".join(f"{name}: {each['good']} good, {each['bad']} malformed" for name, each in evidence.items()),
+        "; ".join(
+            f"{name}: {each['good']} good, {each['bad']} malformed documents tried" for name, each in evidence.items()
+        ),
         evidence,
         faults,
     )

@@ -22,7 +22,11 @@ def prove(subject: Subject) -> Proof:
         if index.method == "gin" and index.name not in asked
     ]
     plans = sum(len(each["plans"]) for each in evidence)
-    return Proof(f"{len(evidence)} GIN indexes, {plans} plans read", {"queries": evidence}, faults)
+    return Proof(
+        f"{len(evidence)} GIN indexes, {plans} plans read, {len(faults)} of them at fault",
+        {"queries": evidence},
+        faults,
+    )
 
 
 claim = Claim("S15", "GIN indexes serve JSONB queries on vehicle and policy data", prove, shipped_only=True)

@@ -40,8 +40,10 @@ def prove(subject: Subject) -> Proof:
                     Fault(index.name, "it is not much smaller than the full index", "Narrow its condition, or drop it.")
                 )
     active = next((each for each in evidence if each["index"] == INDEX), {})
+    wrong = len({each.subject for each in faults})
     return Proof(
-        f"{len(evidence)} partial indexes serve their queries; {INDEX} has {active.get('bytes', 0) // 1024} kB, "
+        f"{len(evidence)} partial indexes tried, {wrong} at fault; "
+        f"{INDEX} has {active.get('bytes', 0) // 1024} kB, "
         f"without its condition {active.get('bytes_without_condition', 0) // 1024} kB",
         {"queries": evidence},
         faults,

@@ -125,10 +125,23 @@ class _Trial:
             return
         if not self._fixed:
             self.done.append("updated")
+            yield from self._clock(row)
         elif refused is None or not refused.rule.endswith("_immutable"):
             yield Fault(self._table, "its rows are evidence, and can be changed", "Restore the trigger that refuses.")
         else:
             self.done.append("kept from change")
+
+    def _clock(self, row: Row) -> Iterator[Fault]:
+        """Send a wrong time of change: the database promises to keep its own."""
+        if not (self._subject.shipped and "updated_at" in row):
+            return
+        writer, sent = self._subject.writer, {"updated_at": "1999-01-01 00:00:00+00"}
+        with rolled_back(self._connection):
+            writer.update(self._connection, self._table, sent, self._key(row))
+            if writer.count(self._connection, self._table, {**self._key(row), **sent}):
+                yield Fault(
+                    self._table, "updated_at is what the application sends", "Restore the trigger that sets it."
+                )
 
     def _update(self, row: Row, values: Row) -> None:
         """Change the row; raises where the change is not there afterwards, as a trigger may take it back."""

@@ -33,8 +33,8 @@ def prove(subject: Subject) -> Proof:
     if afterwards != at_first:
         faults.append(Fault("admin_activity_logs", "entries outlive the change that was undone", remedy))
     return Proof(
-        f"{len(done)} statements, {sum(each['logged'] for each in done)} entries in the activity log, in the same "
-        "transaction: unseen outside before its end, gone with its rollback",
+        f"{len(done)} statements, {sum(each['logged'] for each in done)} entries in the log; before the end of "
+        f"the transaction others see {meanwhile - at_first} of them, after its rollback {afterwards - at_first}",
         {"workflow": done, "entries": {"inside": inside, "outside_meanwhile": meanwhile, "after_rollback": afterwards}},
         faults,
     )
