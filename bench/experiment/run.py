@@ -90,7 +90,8 @@ def run(request: Request, progress: Progress) -> Derived:
                 with contextlib.suppress(StoreError):  # a full disk must not hide why the run stopped
                     writer.stop("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
                 again = shlex.join((*request.resume_command, "--resume", writer.run_id))
-                progress.note(f"kept {len(writer.finished)} finished trials in {writer.path}; go on with: {again}")
+                kept = f"{len(writer.finished)} of {len(writer.plan.trials)} trials"
+                progress.note(f"kept {kept} in {writer.path}; go on with: {again}")
                 raise
     return derive(folder, request.results_root, request.reports_root, progress)
 

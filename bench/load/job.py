@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from bench.design.parameters import Populations
     from bench.model.endpoint import Endpoint
     from bench.model.facts import WorkerFacts
+    from bench.model.sample import Outcome
     from bench.model.scenario import Scenario
+
+
+DRAIN_NS = 5_000_000_000
+"""How long operations in flight at the end may take before they are cut off and recorded as unfinished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class Job:
     populations: Populations
     share: Share
     seed: int
+    drain_ns: int = DRAIN_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,8 @@ class Done:
 
     rows: bytes
     facts: WorkerFacts
+    examples: dict[Outcome, str]
+    """What the first failed operation of each kind was told."""
 
 
 def split_evenly(total: int, parts: int) -> list[int]:

@@ -12,11 +12,26 @@ if TYPE_CHECKING:
 
     from bench.model.ports import Arguments, Execute, OpenPool
 
-Perform = "Callable[[int], Coroutine[None, None, None]]"
-
 _OK = int(Outcome.OK)
 _NO_ROWS = int(Outcome.NO_ROWS)
 _UNFINISHED = int(Outcome.UNFINISHED)
+
+
+def first_line(error: BaseException) -> str:
+    """Return what a server or a library said, without the details below it: those may hold rows of the database."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def _judgement(pool: OpenPool, examples: dict[Outcome, str]) -> Callable[[Exception], int]:
+    def judge(error: Exception) -> int:
+        outcome = pool.classify(error)
+        if outcome is None:
+            raise error
+        if outcome not in examples:
+            examples[outcome] = first_line(error)
+        return int(outcome)
+
+    return judge
 
 
 def build_performer(
@@ -28,13 +43,16 @@ def build_performer(
     arguments: Sequence[Iterator[Arguments]],
     needs_rows: Sequence[bool],
     record: Callable[[tuple[int, ...]], None],
+    examples: dict[Outcome, str] | None = None,
 ) -> Callable[[int], Coroutine[None, None, None]]:
     """Return ``perform(intended_ns)``, which runs and records the next operation of the mix.
 
     A foreign error becomes an outcome by the driver's table; one that the table does not know is raised, because it is
-    a bug of ours. An operation cut off by the end of the trial is recorded as unfinished.
+    a bug of ours. An operation cut off by the end of the trial is recorded as unfinished. ``examples`` receives the
+    text of the first error of each kind.
     """
-    acquire, release, classify = pool.acquire, pool.release, pool.classify
+    acquire, release = pool.acquire, pool.release
+    judge = _judgement(pool, {} if examples is None else examples)
 
     async def perform(intended: int) -> None:
         operation = next(mix)
@@ -50,25 +68,20 @@ def build_performer(
                 completed = now()
                 if not rows and needs_rows[operation]:
                     outcome = _NO_ROWS
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - `judge` raises it again if it is a bug of ours
                 completed = now()
-                known = classify(error)
-                if known is None:
-                    raise
-                outcome = int(known)
+                outcome = judge(error)
             # Not in a `finally`: who is cut off at the end of the trial must not wait for a server that stands still.
             await release(connection)
             released = now()
         except asyncio.CancelledError:
             record((intended, dispatched, acquired, completed, released, operation, _UNFINISHED))
             raise
-        except Exception as error:
-            known = classify(error)
-            if known is None:
-                raise
+        except Exception as error:  # noqa: BLE001 - the same
+            failure = judge(error)
             if completed == MISSING_NS:  # failed to get a connection
                 completed = now()
-            outcome = outcome if outcome != _OK else int(known)
+            outcome = outcome if outcome != _OK else failure
         record((intended, dispatched, acquired, completed, released, operation, outcome))
 
     return perform

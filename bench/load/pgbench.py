@@ -1,26 +1,27 @@
 """pgbench as a load generator: the ceiling that every report can set the Python stack against.
 
-pgbench has no pool: each client owns a connection. So ``pool.size`` is its number of clients, whatever the scenario's
-clients are, and pool wait is zero by construction.
+pgbench has no pool: each client owns a connection. So there are as many clients as connections, at most ``pool.size``
+and at most the scenario's clients, and pool wait is zero by construction. It throws rows away, so it cannot tell an
+answer without rows; and it gives up a client for any error but a serialization failure or a deadlock.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
 import tempfile
-import time
 from pathlib import Path
+from time import monotonic_ns
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import psutil
 
+from bench.load import pgbench_log
+from bench.load.job import DRAIN_NS
+from bench.load.pgbench_process import PgbenchProcess, Usage, version_of
 from bench.load.pgbench_script import translate
-from bench.load.workers import Collected
-from bench.model.errors import ScenarioError, SetupError
-from bench.model.facts import WorkerFacts
-from bench.model.sample import Outcome, Samples
+from bench.load.workers import START_DEADLINE_S, Collected
+from bench.model.errors import ScenarioError
+from bench.model.facts import Caveat, WorkerFacts
+from bench.model.sample import Samples
 from bench.model.scenario import ClosedLoop, OpenLoop
 
 if TYPE_CHECKING:
@@ -28,59 +29,78 @@ if TYPE_CHECKING:
     from bench.model.endpoint import Endpoint
     from bench.model.scenario import Scenario
 
-PRIMING_S = 0.3
-"""pgbench connects and prepares before it logs; the warm-up of the scenario follows."""
-_US = 1_000
+PRIMING_NS = 300_000_000
+"""Between the last connection and the start of the trial: pgbench prepares each statement when it first runs it."""
+_DETAILS_FAILURES = 15
+"""The first version that tells serialization failures from deadlocks, and goes on after them."""
+
+_CUT_OFF = Caveat(
+    code="pgbench-cut-off",
+    text="pgbench was killed because operations in flight did not end; what it had not yet written down is lost",
+    cure="Look for a frozen server or pooler, or use another driver: those lose nothing.",
+    invalidates=True,
+)
 
 
-def _parse(line: str) -> tuple[int, int, int, int, int]:
-    """Return script, seconds, microseconds, latency or -1 for a failed transaction, and lag, all in microseconds."""
-    _, _, latency, script, seconds, micros, *lag = line.split()
-    lag_us = int(lag[0]) if lag and lag[0].isdigit() else 0
-    return int(script), int(seconds), int(micros), int(latency) if latency.isdigit() else -1, lag_us
+def _clients(scenario: Scenario) -> int:
+    """Return the number of pgbench's clients; refuses what pgbench would quietly do otherwise."""
+    if not scenario.pool.prewarm:
+        raise ScenarioError(
+            "the `pgbench` driver opens all its connections before the load",
+            remedy="Leave `pool.prewarm` on, or use another driver for a cold start.",
+        )
+    match scenario.load:
+        case ClosedLoop(think_time=0, clients=clients):
+            return min(clients, scenario.pool.size)
+        case ClosedLoop():
+            raise ScenarioError(
+                "the `pgbench` driver has no think time", remedy='Use `load.think_time = "0s"` or another driver.'
+            )
+        case OpenLoop(arrival="poisson", max_in_flight=places):
+            return min(places, scenario.pool.size)
+        case _:
+            raise ScenarioError(
+                "the `pgbench` driver knows the closed loop and Poisson arrivals only",
+                remedy='Use `load.model = "closed"`, or `"open"` with `arrival = "poisson"`.',
+            )
 
 
 class Pgbench:
     """One pgbench process for one trial, with the same face as ``Workers``."""
 
     def __init__(
-        self, binary: Path, endpoint: Endpoint, scenario: Scenario, populations: Populations, seed: int, cores: int
+        self,
+        binary: Path,
+        endpoint: Endpoint,
+        scenario: Scenario,
+        populations: Populations,
+        seed: int,
+        cores: int,
+        drain_ns: int = DRAIN_NS,
     ) -> None:
-        if isinstance(scenario.load, ClosedLoop) and scenario.load.think_time:
-            raise ScenarioError(
-                "the `pgbench` driver has no think time", remedy='Use `load.think_time = "0s"` or another driver.'
-            )
-        if (
-            not isinstance(scenario.load, ClosedLoop | OpenLoop)
-            or getattr(scenario.load, "arrival", "poisson") != "poisson"
-        ):
-            raise ScenarioError(
-                "the `pgbench` driver knows the closed loop and Poisson arrivals only",
-                remedy='Use `load.model = "closed"`, or `"open"` with `arrival = "poisson"`.',
-            )
+        self._clients = _clients(scenario)
         self._binary = binary
         self._endpoint = endpoint
         self._scenario = scenario
-        self._scripts = translate(scenario.operation, populations, np.random.default_rng(seed))
+        self._scripts = translate(scenario.operation, populations, np.random.default_rng(seed), self._clients)
         self._seed = seed
-        self._threads = max(1, min(cores, scenario.pool.size))
+        self._threads = max(1, min(cores, self._clients))
+        self._drain_ns = drain_ns
         self._folder = tempfile.TemporaryDirectory(prefix="poolbench-pgbench-")
-        self._process: subprocess.Popen[str] | None = None
-        self._cpu_s: list[float] = []
+        self._process: PgbenchProcess | None = None
+        self._usage: list[Usage] = []
         self.start_ns = 0
         self.versions: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        version = subprocess.run([self._binary, "--version"], capture_output=True, text=True, check=True)
-        self.versions["pgbench"] = version.stdout.split()[-1]
+        self.versions["pgbench"] = version_of(self._binary)
         for index, script in enumerate(self._scripts):
             (Path(self._folder.name) / f"{index}.sql").write_text(script.text)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process and self._process.poll() is None:
+        if self._process:
             self._process.kill()
-            self._process.wait()
         self._folder.cleanup()
 
     @property
@@ -88,91 +108,135 @@ class Pgbench:
         """Process ids, for CPU accounting."""
         return [self._process.pid] if self._process else []
 
-    def _command(self, length_s: float) -> list[str]:
-        folder = self._folder.name
-        command = [str(self._binary), "--no-vacuum", "--protocol=prepared", "--log", f"--log-prefix={folder}/log"]
-        command += [f"--client={self._scenario.pool.size}", f"--jobs={self._threads}", f"--random-seed={self._seed}"]
-        command += [f"--time={max(1, round(length_s + 0.5))}"]
-        if isinstance(self._scenario.load, OpenLoop):
-            command += [f"--rate={float(self._scenario.load.rate):g}"]
+    @property
+    def _running(self) -> PgbenchProcess:
+        if self._process is None:
+            raise RuntimeError("pgbench was not started")
+        return self._process
+
+    @property
+    def _window_ns(self) -> tuple[int, int]:
+        begin_ns = self.start_ns + self._scenario.run.warmup
+        return begin_ns, begin_ns + self._scenario.run.window
+
+    def _command(self) -> list[str]:
+        scenario, folder = self._scenario, self._folder.name
+        protocol = "prepared" if scenario.pool.statement_cache else "extended"
+        command = [str(self._binary), "--no-vacuum", f"--protocol={protocol}", "--log", f"--log-prefix={folder}/log"]
+        command += [f"--client={self._clients}", f"--jobs={self._threads}", f"--random-seed={self._seed}"]
+        # A signal ends the trial, to the instant: pgbench counts whole seconds, from before it connects.
+        command += [f"--time={round(START_DEADLINE_S + scenario.run.warmup.seconds + scenario.run.window.seconds + 1)}"]
+        if int(self.versions["pgbench"].partition(".")[0]) >= _DETAILS_FAILURES:
+            command += ["--failures-detailed"]
+        if isinstance(scenario.load, OpenLoop):
+            command += [f"--rate={float(scenario.load.rate):g}"]
         for index, script in enumerate(self._scripts):
             command += [f"--file={folder}/{index}.sql@{script.weight}"]
             command += [f"--define={name}={value}" for name, value in script.variables.items()]
         return command
 
     def start(self) -> int:
-        """Start pgbench; returns the start of the trial on the monotonic clock in ns."""
-        run = self._scenario.run
-        endpoint = self._endpoint
-        environment = {
-            **os.environ,
-            "PGHOST": endpoint.host,
-            "PGPORT": str(endpoint.port),
-            "PGDATABASE": endpoint.dbname,
-            "PGUSER": endpoint.user,
-            "PGPASSWORD": endpoint.password,
-        }
-        self.start_ns = time.monotonic_ns() + round(PRIMING_S * 1e9)
-        self._process = subprocess.Popen(
-            self._command(PRIMING_S + run.warmup.seconds + run.window.seconds),
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        """Start pgbench and wait until it has connected; returns the trial's start on the monotonic clock in ns."""
+        self._process = PgbenchProcess(self._command(), self._endpoint, Path(self._folder.name))
+        self._process.wait_connected(self._clients)
+        self.start_ns = monotonic_ns() + PRIMING_NS
         return self.start_ns
 
+    def watch_until(self, instant_ns: int) -> None:
+        """Wait for an instant of the monotonic clock; raises ``SetupError`` at once if pgbench ends before it."""
+        self._running.watch_until(instant_ns)
+
     def mark_window(self) -> None:
-        """Take a CPU reading; called at both ends of the window, because pgbench does not account for itself."""
-        if self._process:
-            times = psutil.Process(self._process.pid).cpu_times()
-            self._cpu_s.append(times.user + times.system)
+        """Take a reading of CPU and memory, because pgbench does not account for itself; the second ends the load."""
+        if usage := self._running.usage():
+            self._usage.append(usage)
+        if len(self._usage) == 2:
+            self._running.stop()
 
     def collect(self) -> Collected:
-        """Wait for pgbench and read its logs."""
-        if self._process is None:
-            raise RuntimeError("collect before start")
-        offset_ns = time.time_ns() - time.monotonic_ns()
-        _, errors = self._process.communicate(timeout=self._scenario.run.window.seconds + 120)
-        if self._process.returncode not in (0, 2):  # 2: some clients were aborted; what they did is in the log
-            raise SetupError(
-                f"pgbench ended with status {self._process.returncode}",
-                evidence=" | ".join(errors.strip().splitlines()[-3:]),
-                remedy="Check that server and pooler run and allow so many connections; `bench doctor` helps.",
+        """Wait for the end of the window and for what is in flight, then read the logs."""
+        process = self._running
+        process.watch_until(self._window_ns[1])
+        process.stop()
+        cut_off = not process.ends_within(self._drain_ns / 1e9)
+        if cut_off:
+            process.kill()
+        aborts = pgbench_log.read_aborts(process.errors())
+        if len(aborts) == self._clients:
+            process.check_alive()
+        logs = [np.empty((0, pgbench_log.WIDTH), np.int64), *map(pgbench_log.read_log, process.logs())]
+        table = np.concatenate(logs)
+        rows = self._rows(table, aborts, cut_off=cut_off)
+        return Collected(
+            Samples.concatenate([Samples.from_rows(rows, worker=0, start_ns=self.start_ns)]),
+            (self._facts(table),),
+            {abort.outcome: abort.said for abort in reversed(aborts)},
+            ((_CUT_OFF,) if cut_off else ()) + tuple(self._doubts(aborts)),
+        )
+
+    def _rows(
+        self, table: pgbench_log.Integers, aborts: tuple[pgbench_log.Aborted, ...], *, cut_off: bool
+    ) -> pgbench_log.Integers:
+        """Return what began within the trial: before its start was priming, after its end is nobody's business."""
+        offset_ns = self._running.epoch_offset_ns
+        operations = [script.operation for script in self._scripts]
+        last_ns = pgbench_log.last_ends_ns(table, offset_ns)
+        gone = {abort.client for abort in aborts}
+        in_flight = [client for client in range(self._clients) if cut_off and client not in gone]
+        rows = np.concatenate(
+            [
+                pgbench_log.to_rows(table, operations, offset_ns),
+                pgbench_log.rows_of_aborts(aborts, operations, last_ns, self.start_ns),
+                pgbench_log.rows_in_flight(in_flight, last_ns, self.start_ns),
+            ]
+        )
+        return rows[(rows[:, 0] >= self.start_ns) & (rows[:, 0] < self._window_ns[1])]
+
+    def _doubts(self, aborts: tuple[pgbench_log.Aborted, ...]) -> list[Caveat]:
+        doubts = []
+        if aborts:
+            doubts.append(
+                Caveat(
+                    code="pgbench-lost-clients",
+                    text=f"pgbench gave up {len(aborts)} of {self._clients} clients after an error, and went on with "
+                    f"fewer: {aborts[0].said}",
+                    cure="Correct what failed, or use another driver: those record the error and go on.",
+                    invalidates=True,
+                )
             )
-        return Collected(self._read(offset_ns), (self._facts(),))
+        for number, operation in enumerate(self._scenario.operation):
+            own = [script for script in self._scripts if script.operation == number]
+            if len(own) < own[0].sets:
+                doubts.append(
+                    Caveat(
+                        code="pgbench-few-arguments",
+                        text=f"pgbench repeats {len(own)} of at least {own[0].sets:,} argument sets of operation "
+                        f"{operation.name!r}: what they touch is more likely to be in cache",
+                        cure="Compare with it only where the data fits in memory anyway.",
+                    )
+                )
+        return doubts
 
-    def _read(self, offset_ns: int) -> Samples:
-        """Parse ``client transaction latency_us script epoch_s epoch_us [lag_us]``; the instant is that of the end."""
-        parts = [
-            np.array([_parse(line) for line in log.read_text().splitlines()], dtype=np.int64).reshape(-1, 5)
-            for log in sorted(Path(self._folder.name).glob("log.*"))
-        ]
-        table = np.concatenate(parts) if parts else np.empty((0, 5), dtype=np.int64)
-        script, seconds, micros, latency_us, lag_us = table.T
-        operations = np.array([each.operation for each in self._scripts], dtype=np.int64)
-        ended = (seconds * 1_000_000 + micros) * _US - offset_ns
-        intended = np.where(latency_us >= 0, ended - latency_us * _US, ended)
-        dispatched = intended + lag_us * _US
-        outcome = np.where(latency_us >= 0, int(Outcome.OK), int(Outcome.SQL_ERROR))
-        columns = [intended, dispatched, dispatched, ended, ended, operations[script], outcome]
-        return Samples.concatenate([Samples.from_rows(np.stack(columns, axis=1), worker=0, start_ns=self.start_ns)])
-
-    def _facts(self) -> WorkerFacts:
-        cpu_s = self._cpu_s[-1] - self._cpu_s[0] if len(self._cpu_s) > 1 else 0.0
+    def _facts(self, table: pgbench_log.Integers) -> WorkerFacts:
+        pooler = self._scenario.pooler
+        # A pooler that tracks statements knows them by their text, a server by the name each script gives its own.
+        by_text = pooler.kind != "none" and pooler.mode != "session"
+        statements = [script.operation if by_text else index for index, script in enumerate(self._scripts)]
+        before = table[pgbench_log.ended_ns(table, self._running.epoch_offset_ns) < self._window_ns[0]]
+        nothing = Usage(0.0, 0.0, 0)
+        first, last = (self._usage[0], self._usage[-1]) if self._usage else (nothing, nothing)
         return WorkerFacts(
             worker=0,
-            pool_size=self._scenario.pool.size,
-            clients=self._scenario.pool.size,
-            cpu_s=cpu_s,
-            wall_s=self._scenario.run.window.seconds,
+            pool_size=self._clients,
+            clients=self._clients,
+            cpu_s=last.cpu_s - first.cpu_s,
+            wall_s=last.t_s - first.t_s,
             loop_lag_p50_ns=0,
             loop_lag_p99_ns=0,
             loop_lag_max_ns=0,
             gc_pauses=0,
             gc_pause_total_ns=0,
             connections_opened=0,
-            rss_bytes=0,
-            executions_per_connection_min=6,
+            rss_bytes=last.rss_bytes,
+            executions_per_connection_min=pgbench_log.fewest_executions(before, self._clients, statements),
         )

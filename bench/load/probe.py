@@ -1,4 +1,4 @@
-"""What a worker sees of itself: event-loop lag, garbage collection, CPU and memory."""
+"""What a worker sees of itself during the window: event-loop lag, garbage collection, CPU, memory, connections."""
 
 from __future__ import annotations
 
@@ -6,29 +6,44 @@ import gc
 import resource
 import time
 from array import array
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bench.load.timetable import Timetable
 
 PERIOD_NS = 10_000_000
 """Ten milliseconds: one wake-up in a hundred operations at 10,000/s."""
 
 
-class Probe:
-    """Wakes every ``PERIOD_NS`` and notes how late it was, from ``start_ns`` until ``end_ns``."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Counters at one instant."""
 
-    def __init__(self, timetable: Timetable, start_ns: int, end_ns: int) -> None:
+    t_ns: int
+    cpu_s: float
+    opened: int
+
+
+class Probe:
+    """Reads counters at ``start_ns`` and ``end_ns``; between, wakes every ``PERIOD_NS`` and notes how late it is."""
+
+    def __init__(self, timetable: Timetable, start_ns: int, end_ns: int, opened: Callable[[], int]) -> None:
         self._timetable = timetable
         self._start_ns = start_ns
         self._end_ns = end_ns
+        self._opened = opened
         self._lags = array("q")
         self._gc_started_ns = 0
         self._gc_pauses_ns = array("q")
-        self._cpu_start_s = self._cpu_end_s = 0.0
+        self._first: Reading | None = None
+        self._last: Reading | None = None
         timetable.call_at(start_ns, self._begin)
+        timetable.call_at(end_ns, self._finish)
 
     def __enter__(self) -> Self:
         gc.callbacks.append(self._on_gc)
@@ -37,17 +52,21 @@ class Probe:
     def __exit__(self, *_: object) -> None:
         gc.callbacks.remove(self._on_gc)
 
+    def _read(self) -> Reading:
+        return Reading(self._timetable.now(), time.process_time(), self._opened())
+
     def _begin(self, instant_ns: int) -> None:
-        self._cpu_start_s = time.process_time()
+        self._first = self._read()
         self._tick(instant_ns)
+
+    def _finish(self, _: int) -> None:
+        self._last = self._read()
 
     def _tick(self, instant_ns: int) -> None:
         now = self._timetable.now()
         self._lags.append(now - instant_ns)
-        if now < self._end_ns:
+        if now + PERIOD_NS < self._end_ns:
             self._timetable.call_at(now + PERIOD_NS, self._tick)
-        else:
-            self._cpu_end_s = time.process_time()
 
     def _on_gc(self, phase: str, _: object) -> None:
         now = time.monotonic_ns()
@@ -56,15 +75,22 @@ class Probe:
         elif self._start_ns <= now < self._end_ns:
             self._gc_pauses_ns.append(now - self._gc_started_ns)
 
-    def cpu_s(self) -> float:
-        """CPU seconds of this process between the first and the last wake-up."""
-        return max(0.0, (self._cpu_end_s or time.process_time()) - self._cpu_start_s)
+    def window(self) -> tuple[float, float, int]:
+        """Return wall seconds, CPU seconds and connections opened between the two readings.
+
+        A window that is not over yet counts until now; one that has not begun is empty.
+        """
+        first = self._first
+        if first is None:
+            return 0.0, 0.0, 0
+        last = self._last or self._read()
+        return (last.t_ns - first.t_ns) / 1e9, last.cpu_s - first.cpu_s, last.opened - first.opened
 
     def lag_ns(self, quantile: float) -> int:
         """Return a quantile of the lag in ns; 0 where the window was too short for a single wake-up."""
-        return (
-            int(np.quantile(np.frombuffer(self._lags, dtype=np.int64), quantile, method="higher")) if self._lags else 0
-        )
+        if not self._lags:
+            return 0
+        return int(np.quantile(np.frombuffer(self._lags, dtype=np.int64), quantile, method="higher"))
 
     @property
     def gc_pauses(self) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import signal
 import sys
 import traceback
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import uvloop
@@ -22,55 +22,32 @@ from bench.load.drivers import find_driver
 from bench.load.job import Done, Failed, Ready
 from bench.load.open_loop import OpenArrivals
 from bench.load.performer import build_performer
+from bench.load.priming import prime
 from bench.load.probe import Probe
 from bench.load.recorder import Recorder
-from bench.load.timetable import TimerfdTimetable
+from bench.load.timetable import TimerfdTimetable, sleep_until
 from bench.load.users import run_users
-from bench.model.errors import BenchError
+from bench.model.errors import BenchError, SetupError
 from bench.model.facts import WorkerFacts
 from bench.model.scenario import ClosedLoop, OpenLoop, UserLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Iterator
 
     from bench.load.job import Job
-    from bench.model.ports import Execute, OpenPool
+    from bench.model.ports import Arguments
+    from bench.model.sample import Outcome
     from bench.model.scenario import Operation
 
-PRIMING = 6
-"""Times each read is run on each connection before the load: one above the threshold of 5 (psycopg, plan cache)."""
-DRAIN_NS = 5_000_000_000
-"""How long operations in flight at the end may take before they are cut off and recorded as unfinished."""
 _THINK_RING = 65_536
+_CUT_OFF_S = 0.1
+_CUT_OFF_ROUNDS = 100
 
 
 def _needs_rows(operation: Operation) -> bool:
     """Tell whether an empty answer means that the arguments missed the data."""
     last = operation.steps[-1].sql.strip().casefold()
     return not operation.empty_ok and (last.startswith(("select", "with", "table")) or "returning" in last)
-
-
-async def _prime(
-    pool: OpenPool, size: int, job: Job, executes: Sequence[Execute], generator: np.random.Generator
-) -> int:
-    """Run every read ``PRIMING`` times on every connection; returns the executions each connection is sure to have.
-
-    Writes are not primed, because that would change data before the trial; the warm-up passes their threshold.
-    """
-    operations = job.scenario.operation
-    reads = [index for index, operation in enumerate(operations) if operation.is_read]
-    if not job.scenario.pool.prewarm or not reads:
-        return 0
-    connections = [await pool.acquire() for _ in range(size)]
-    try:
-        for index in reads:
-            arguments = stream(operations[index], job.populations, generator, job.share.worker, job.share.workers)
-            for _ in range(PRIMING):
-                await asyncio.gather(*(executes[index](connection, next(arguments)) for connection in connections))
-    finally:
-        for connection in connections:
-            await pool.release(connection)
-    return PRIMING if len(reads) == len(operations) else 0
 
 
 async def _load(
@@ -99,25 +76,59 @@ async def _load(
             )
 
 
+async def _cut_off(load: asyncio.Task[None], others: set[asyncio.Task[Any]]) -> None:
+    """End a load that has run out of time; its operations in flight record themselves as unfinished.
+
+    One cancellation is not always enough: psycopg answers the first by asking the server to cancel the query, and then
+    waits for a server that may stand still.
+    """
+    load.cancel()
+    for _ in range(_CUT_OFF_ROUNDS):
+        await asyncio.wait({load}, timeout=_CUT_OFF_S)
+        if load.done():
+            break
+        for task in asyncio.all_tasks() - others - {load}:
+            task.cancel()
+    else:
+        raise SetupError(
+            "operations in flight at the end of the trial could not be cut off",
+            remedy="Look for a frozen server or pooler; `bench doctor` shows what runs.",
+        )
+
+
+async def _run_until(deadline_ns: int, timetable: TimerfdTimetable, load: Coroutine[None, None, None]) -> None:
+    others = asyncio.all_tasks()
+    task = asyncio.create_task(load)
+    await asyncio.wait({task}, timeout=max(0, deadline_ns - timetable.now()) / 1e9)
+    if task.done():
+        task.result()
+    else:
+        await _cut_off(task, others)
+
+
 async def _run(job: Job, pipe: Connection) -> Done:
     scenario, share = job.scenario, job.share
     generator = np.random.default_rng([job.seed, share.worker])
     driver = find_driver(scenario.pool.driver)
+
+    def arguments() -> list[Iterator[Arguments]]:
+        return [stream(op, job.populations, generator, share.worker, share.workers) for op in scenario.operation]
+
     async with driver.open_pool(job.endpoint, scenario.pool, share.pool_size) as pool:
         executes = [pool.compile(operation) for operation in scenario.operation]
-        primed = await _prime(pool, share.pool_size, job, executes, generator)
+        primed = await prime(pool, share.pool_size, scenario, executes, arguments())
         recorder = Recorder()
+        examples: dict[Outcome, str] = {}
         with TimerfdTimetable() as timetable:
             perform = build_performer(
                 now=timetable.now,
                 pool=pool,
                 mix=mix(scenario.operation, generator),
                 executes=executes,
-                arguments=[
-                    stream(op, job.populations, generator, share.worker, share.workers) for op in scenario.operation
-                ],
+                arguments=arguments(),
                 needs_rows=[_needs_rows(operation) for operation in scenario.operation],
                 record=recorder.record,
+                examples=examples,
             )
             gc.collect()
             gc.freeze()
@@ -125,37 +136,33 @@ async def _run(job: Job, pipe: Connection) -> Done:
             start_ns: int = await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
             window_ns = start_ns + scenario.run.warmup
             end_ns = window_ns + scenario.run.window
-            opened = pool.opened()
-            with Probe(timetable, window_ns, end_ns) as probe:
-                try:
-                    async with asyncio.timeout((end_ns + DRAIN_NS - timetable.now()) / 1e9):
-                        await _load(job, perform, timetable, recorder, (start_ns, end_ns), generator)
-                except TimeoutError:  # what was in flight is recorded as unfinished
-                    pass
+            with Probe(timetable, window_ns, end_ns, pool.opened) as probe:
+                load = _load(job, perform, timetable, recorder, (start_ns, end_ns), generator)
+                await _run_until(end_ns + job.drain_ns, timetable, load)
+                await sleep_until(timetable, end_ns)  # an open loop may have nothing left to do before the end
+            wall_s, cpu_s, opened = probe.window()
             pauses, paused_ns = probe.gc_pauses
             facts = WorkerFacts(
                 worker=share.worker,
                 pool_size=share.pool_size,
                 clients=share.clients,
-                cpu_s=probe.cpu_s(),
-                wall_s=scenario.run.window.seconds,
+                cpu_s=cpu_s,
+                wall_s=wall_s,
                 loop_lag_p50_ns=probe.lag_ns(0.5),
                 loop_lag_p99_ns=probe.lag_ns(0.99),
                 loop_lag_max_ns=probe.lag_ns(1.0),
                 gc_pauses=pauses,
                 gc_pause_total_ns=paused_ns,
-                connections_opened=pool.opened() - opened,
+                connections_opened=opened,
                 rss_bytes=probe.rss_bytes(),
                 executions_per_connection_min=primed,
             )
-        return Done(recorder.rows().tobytes(), facts)
+        return Done(recorder.rows().tobytes(), facts, examples)
 
 
 def _answer(job: Job, pipe: Connection) -> Done | Failed:
     try:
         return uvloop.run(_run(job, pipe))
-    except BenchError as error:
-        return Failed(error.problem, error.evidence, error.remedy)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
         return _failure(job, error)
 
@@ -163,6 +170,9 @@ def _answer(job: Job, pipe: Connection) -> Done | Failed:
 def _failure(job: Job, error: Exception) -> Failed:
     """Tell a server that cannot be reached, which is the user's, from an error of ours."""
     causes = error.exceptions if isinstance(error, BaseExceptionGroup) else (error,)
+    for cause in causes:
+        if isinstance(cause, BenchError):
+            return Failed(cause.problem, cause.evidence, cause.remedy)
     text = "; ".join(f"{type(cause).__name__}: {cause}" for cause in causes)
     foreign = (OSError, TimeoutError)
     if all(isinstance(cause, foreign) or type(cause).__module__.startswith(("asyncpg", "psycopg")) for cause in causes):
@@ -175,17 +185,20 @@ def _failure(job: Job, error: Exception) -> Failed:
     return Failed(f"worker {job.share.worker} failed: {text}", traceback.format_exc(), remedy, bug=True)
 
 
-def _die_with_parent() -> None:
-    """Ask the kernel to end this process when its parent dies, however it dies: no load may outlive its run."""
+def _die_with(parent: int) -> None:
+    """Ask the kernel to end this process when its parent dies, however it dies: no load may outlive its run.
+
+    The signal is bound to the thread that started this process: workers are started from the main thread.
+    """
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    if os.getppid() == 1:  # it died before we asked
+    if os.getppid() != parent:  # it died before we asked
         os._exit(1)
 
 
 def main() -> None:
-    """Serve one job over the file descriptor given as the only argument."""
-    _die_with_parent()
+    """Serve one job; the arguments are the file descriptor it comes over and the parent's process id."""
+    _die_with(int(sys.argv[2]))
     pipe = Connection(int(sys.argv[1]))
     try:
         job: Job = pipe.recv()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import Pipe
+from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from bench.load.job import Done, Failed, Job, Ready, divide
+from bench.load.job import DRAIN_NS, Done, Failed, Job, Ready, divide
 from bench.load.recorder import COLUMNS
-from bench.load.worker import DRAIN_NS
 from bench.model.errors import SetupError
 from bench.model.sample import Samples
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from bench.design.parameters import Populations
     from bench.load.job import Share
     from bench.model.endpoint import Endpoint
-    from bench.model.facts import WorkerFacts
+    from bench.model.facts import Caveat, WorkerFacts
+    from bench.model.sample import Outcome
     from bench.model.scenario import Scenario
 
 START_DEADLINE_S = 60.0
@@ -38,11 +40,24 @@ class Collected:
 
     samples: Samples
     workers: tuple[WorkerFacts, ...]
+    examples: dict[Outcome, str] = field(default_factory=dict)
+    """What the first failed operation of each kind was told."""
+    notes: tuple[Caveat, ...] = ()
+    """What the generator could not do as the scenario asks."""
 
 
 def default_workers(cores: int) -> int:
     """One worker per core, at most eight: one Python process saturates long before PostgreSQL does."""
     return max(1, min(cores, 8))
+
+
+def clean_environment() -> dict[str, str]:
+    """Return our environment without passwords: a worker is told where to connect over its pipe.
+
+    ``PGOPTIONS`` goes too: libpq would obey it and asyncpg would not.
+    """
+    hidden = ("PGPASSWORD", "PGOPTIONS")
+    return {name: value for name, value in os.environ.items() if name not in hidden and not name.startswith("BENCH_")}
 
 
 class _Worker:
@@ -52,7 +67,8 @@ class _Worker:
         self.pipe, theirs = Pipe()
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bench.load.worker", str(theirs.fileno())],
+                [sys.executable, "-m", "bench.load.worker", str(theirs.fileno()), str(os.getpid())],
+                env=clean_environment(),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the workers in order
                 stdin=subprocess.DEVNULL,
@@ -92,11 +108,20 @@ class _Worker:
 class Workers:
     """The workers of one trial, as a context: whatever happens, none is left behind."""
 
-    def __init__(self, endpoint: Endpoint, scenario: Scenario, populations: Populations, seed: int, cores: int) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        scenario: Scenario,
+        populations: Populations,
+        seed: int,
+        cores: int,
+        drain_ns: int = DRAIN_NS,
+    ) -> None:
         count = default_workers(cores) if scenario.pool.workers == "auto" else scenario.pool.workers
         self._scenario = scenario
         self._workers: list[_Worker] = []
-        self._jobs = [Job(endpoint, scenario, populations, share, seed) for share in divide(scenario, count)]
+        self._drain_ns = drain_ns
+        self._jobs = [Job(endpoint, scenario, populations, share, seed, drain_ns) for share in divide(scenario, count)]
         self.versions: dict[str, str] = {}
         self.start_ns = 0
 
@@ -136,10 +161,20 @@ class Workers:
     def mark_window(self) -> None:
         """Do nothing: workers account for themselves."""
 
+    def watch_until(self, instant_ns: int) -> None:
+        """Wait for an instant of the monotonic clock; a worker that fails before it is a ``SetupError`` at once."""
+        while (left_ns := instant_ns - time.monotonic_ns()) > 0:
+            spoke = wait([worker.pipe for worker in self._workers], left_ns / 1e9)
+            for worker in self._workers:
+                if worker.pipe in spoke:
+                    worker.receive(0)
+                    raise RuntimeError(f"worker {worker.share.worker} answered before the end")
+
     def collect(self) -> Collected:
         """Wait for the end of the window and the drain, then join the workers' samples."""
-        end_ns = self.start_ns + self._scenario.run.warmup + self._scenario.run.window + DRAIN_NS
-        deadline_s = (end_ns - time.monotonic_ns()) / 1e9 + 30
+        end_ns = self.start_ns + self._scenario.run.warmup + self._scenario.run.window
+        self.watch_until(end_ns)
+        deadline_s = (end_ns + self._drain_ns - time.monotonic_ns()) / 1e9 + 30
         answers = [worker.receive(deadline_s) for worker in self._workers]
         done = [answer for answer in answers if isinstance(answer, Done)]
         parts = [
@@ -150,4 +185,5 @@ class Workers:
             )
             for answer in done
         ]
-        return Collected(Samples.concatenate(parts), tuple(answer.facts for answer in done))
+        examples = {outcome: text for answer in reversed(done) for outcome, text in answer.examples.items()}
+        return Collected(Samples.concatenate(parts), tuple(answer.facts for answer in done), examples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from typing import TYPE_CHECKING
 
@@ -13,20 +14,23 @@ from bench.load.closed_loop import run_closed_loop
 from bench.load.open_loop import OpenArrivals
 from bench.load.performer import build_performer
 from bench.load.recorder import Recorder
+from bench.load.timetable import sleep_until
 from bench.load.users import run_users
-from bench.model.sample import Outcome, Samples
+from bench.model.sample import MISSING_NS, Outcome, Samples
 from bench.model.scenario import OpenLoop, Operation
 from bench.model.units import Rate
 from tests.fakes import FakePool, VirtualTimetable, run_virtually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
 MS = 1_000_000
 SECOND = 1_000_000_000
 
 
-def _performer(pool: FakePool, timetable: VirtualTimetable, recorder: Recorder) -> Callable[[int], object]:
+def _performer(
+    pool: FakePool, timetable: VirtualTimetable, recorder: Recorder
+) -> Callable[[int], Coroutine[None, None, None]]:
     return build_performer(
         now=timetable.now,
         pool=pool,
@@ -168,6 +172,49 @@ def test_a_failed_operation_is_recorded_with_its_outcome_and_gives_its_connectio
     samples, error = _single(lambda pool: setattr(pool, "fail_with", LookupError("gone")))
     assert error is None
     assert samples.outcome.tolist() == [Outcome.SQL_ERROR]
+
+
+def test_the_first_error_of_each_kind_is_kept_as_an_example() -> None:
+    async def run() -> tuple[dict[Outcome, str], int]:
+        timetable, recorder = VirtualTimetable(), Recorder()
+        pool = FakePool(timetable, 1, lambda: MS)
+        examples: dict[Outcome, str] = {}
+        perform = build_performer(
+            now=timetable.now,
+            pool=pool,
+            mix=itertools.repeat(0),
+            executes=[pool.compile(Operation(name="a", sql="SELECT 1"))],
+            arguments=[itertools.repeat(())],
+            needs_rows=[True],
+            record=recorder.record,
+            examples=examples,
+        )
+        for said in ("first\nDETAIL: a row", "second"):
+            pool.fail_with = LookupError(said)
+            await perform(timetable.now())
+        return examples, len(recorder)
+
+    assert run_virtually(run()) == ({Outcome.SQL_ERROR: "first"}, 2)
+
+
+def test_an_operation_cut_off_is_unfinished_and_does_not_wait_for_its_release() -> None:
+    """Whoever is cut off at the end must not wait for a server that stands still."""
+
+    async def run() -> tuple[Samples, FakePool]:
+        timetable, recorder = VirtualTimetable(), Recorder()
+        pool = FakePool(timetable, 1, lambda: SECOND)
+        tasks = [asyncio.create_task(_performer(pool, timetable, recorder)(0)) for _ in range(2)]
+        await sleep_until(timetable, MS)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return Samples.from_rows(recorder.rows(), 0, 0), pool
+
+    samples, pool = run_virtually(run())
+    assert samples.outcome.tolist() == [Outcome.UNFINISHED] * 2
+    assert sorted(samples.acquired_ns.tolist()) == [MISSING_NS, 0], "one had a connection, the other was waiting"
+    assert samples.completed_ns.tolist() == [MISSING_NS] * 2
+    assert pool.in_use == 1
 
 
 def test_an_error_that_no_table_knows_is_raised_as_a_bug() -> None:

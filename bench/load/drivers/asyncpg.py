@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from bench.load.drivers.outcomes import CONNECT_TIMEOUT_S, Refused, judge
+from bench.load.drivers.steps import bind
 from bench.model.ports import NoRowToBind
 from bench.model.sample import Outcome
 
@@ -18,27 +20,36 @@ if TYPE_CHECKING:
     from bench.model.ports import Arguments, Execute
     from bench.model.scenario import Operation, Pool
 
-CONNECT_TIMEOUT_S = 15.0
+CLOSE_TIMEOUT_S = 2.0
+"""How long connections in use are waited for before they are cut off."""
 
 OUTCOMES: tuple[tuple[type[BaseException], Outcome], ...] = (
     (NoRowToBind, Outcome.NO_ROWS),
-    (asyncpg.SerializationError, Outcome.SERIALIZATION),
-    (asyncpg.DeadlockDetectedError, Outcome.DEADLOCK),
-    (asyncpg.QueryCanceledError, Outcome.QUERY_TIMEOUT),
-    (asyncpg.IntegrityConstraintViolationError, Outcome.CONSTRAINT),
-    (asyncpg.TooManyConnectionsError, Outcome.REFUSED),
-    (asyncpg.CannotConnectNowError, Outcome.REFUSED),
-    (asyncpg.InvalidAuthorizationSpecificationError, Outcome.REFUSED),
-    (asyncpg.PostgresConnectionError, Outcome.CONNECTION_LOST),
-    (asyncpg.OperatorInterventionError, Outcome.CONNECTION_LOST),
-    (asyncpg.ProtocolViolationError, Outcome.CONNECTION_LOST),
-    (asyncpg.PostgresError, Outcome.SQL_ERROR),
-    (asyncpg.InterfaceError, Outcome.CONNECTION_LOST),
+    (Refused, Outcome.REFUSED),
+    (asyncpg.OutdatedSchemaCacheError, Outcome.SQL_ERROR),
+    (asyncpg.InterfaceError, Outcome.SQL_ERROR),
     (asyncpg.InternalClientError, Outcome.CONNECTION_LOST),
     (TimeoutError, Outcome.POOL_TIMEOUT),
     (OSError, Outcome.CONNECTION_LOST),
 )
-"""First match wins. ``ProtocolViolationError`` is what pgBouncer's own errors arrive as (SQLSTATE 08P01)."""
+"""What the server did not say: first match wins. Errors of the server are judged by their SQLSTATE."""
+
+
+def classify(error: BaseException) -> Outcome | None:
+    """Return how an operation ended that raised ``error``; None for what asyncpg is not known to raise."""
+    if isinstance(error, asyncpg.PostgresError):
+        return judge(error.sqlstate or "XX000", str(error))
+    if isinstance(error, asyncpg.InterfaceError) and "clos" in str(error):  # "connection is closed", "pool is closing"
+        return Outcome.CONNECTION_LOST
+    return next((outcome for kind, outcome in OUTCOMES if isinstance(error, kind)), None)
+
+
+async def connect(*args: Any, **settings: Any) -> Any:
+    """Open a connection, as ``asyncpg.connect`` does; whatever prevents it is raised as ``Refused``."""
+    try:
+        return await asyncpg.connect(*args, **settings, timeout=CONNECT_TIMEOUT_S)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
+        raise Refused(str(error) or f"no connection within {CONNECT_TIMEOUT_S:g} s") from error
 
 
 class _NoResetConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
@@ -70,25 +81,24 @@ class AsyncpgPool:
                 return len(await connection.fetch(sql, *arguments))
 
             return execute
-        names, steps = operation.argument_names, operation.steps
+        names = operation.argument_names
+        steps = [(step.sql, step.args, step.returns) for step in operation.steps]
 
         async def execute_steps(connection: Any, arguments: Arguments) -> int:
             values = dict(zip(names, arguments, strict=True))
             rows: list[Any] = []
             async with connection.transaction():
-                for step in steps:
-                    rows = await connection.fetch(step.sql, *[values[name] for name in step.args])
-                    if step.returns:
-                        if not rows:
-                            raise NoRowToBind(step.returns)
-                        values.update(zip(step.returns, rows[0], strict=True))
+                for sql, args, returns in steps:
+                    rows = await connection.fetch(sql, *[values[name] for name in args])
+                    if returns:
+                        bind(values, returns, rows)
             return len(rows)
 
         return execute_steps
 
     def classify(self, error: BaseException) -> Outcome | None:
-        """Map an exception by the table above."""
-        return next((outcome for kind, outcome in OUTCOMES if isinstance(error, kind)), None)
+        """Map an exception to an outcome."""
+        return classify(error)
 
     def opened(self) -> int:
         """Count connections opened since the pool was created."""
@@ -103,11 +113,13 @@ class AsyncpgDriver:
         """Open a pool; with ``prewarm`` all connections exist before the first operation."""
         opened = [0]
 
-        async def count(_: Any) -> None:
+        async def counted(*args: Any, **settings: Any) -> Any:
+            connection = await connect(*args, **settings)
             opened[0] += 1
+            return connection
 
         minimum = size if spec.prewarm else min(spec.min_size or 0, size)
-        pool = await asyncpg.create_pool(
+        pool = asyncpg.create_pool(
             host=endpoint.host,
             port=endpoint.port,
             database=endpoint.dbname,
@@ -119,17 +131,16 @@ class AsyncpgDriver:
             max_inactive_connection_lifetime=spec.max_inactive.seconds,
             statement_cache_size=spec.statement_cache,
             connection_class=asyncpg.Connection if spec.reset == "default" else _NoResetConnection,
-            init=count,
-            timeout=CONNECT_TIMEOUT_S,
+            connect=counted,
         )
+        await pool
         try:
             yield AsyncpgPool(pool, opened, spec.acquire_timeout.seconds if spec.acquire_timeout else None)
-        finally:
-            try:
-                async with asyncio.timeout(5):
+            with contextlib.suppress(TimeoutError):  # an operation cut off at the end never gave its connection back
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await pool.close()
-            except TimeoutError:
-                pool.terminate()
+        finally:
+            pool.terminate()
 
     def versions(self) -> Mapping[str, str]:
         """Name the library and its version."""

@@ -1,8 +1,8 @@
 """asyncpg connections in a plain queue: what a pool costs when all it does is hand out connections.
 
-No reset on release, no lifetimes, no recycling: an application that needs those has to use the library's pool. Beside
-the ``asyncpg`` driver it shows how much of an operation's CPU is the pool library's own upkeep: its release alone
-starts a task to shield the reset.
+No reset on release, no lifetimes, no recycling, and a connection that was lost is not replaced: an application that
+needs those has to use the library's pool. Beside the ``asyncpg`` driver it shows how much of an operation's CPU is the
+pool library's own upkeep: its release alone starts a task to shield the reset.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from bench.load.drivers.asyncpg import CONNECT_TIMEOUT_S, AsyncpgPool
+from bench.load.drivers.asyncpg import AsyncpgPool, connect
+from bench.model.errors import ScenarioError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -70,18 +71,22 @@ class AsyncpgQueueDriver:
     @contextlib.asynccontextmanager
     async def open_pool(self, endpoint: Endpoint, spec: Pool, size: int) -> AsyncIterator[ConnectionQueue]:
         """Open all connections at once: a queue has nothing to open them later with."""
+        if not spec.prewarm:
+            raise ScenarioError(
+                "the `asyncpg-queue` driver opens all its connections before the load",
+                remedy="Leave `pool.prewarm` on, or use another driver for a cold start.",
+            )
         connections: list[Any] = []
         try:
             for _ in range(size):
                 connections.append(  # noqa: PERF401 - what is open must be known when the next one fails
-                    await asyncpg.connect(
+                    await connect(
                         host=endpoint.host,
                         port=endpoint.port,
                         database=endpoint.dbname,
                         user=endpoint.user,
                         password=endpoint.password,
                         statement_cache_size=spec.statement_cache,
-                        timeout=CONNECT_TIMEOUT_S,
                     )
                 )
             yield ConnectionQueue(connections, spec.acquire_timeout.seconds if spec.acquire_timeout else None)

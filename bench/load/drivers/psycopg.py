@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
 import psycopg_pool
 
+from bench.load.drivers.outcomes import CONNECT_TIMEOUT_S, Refused, judge
+from bench.load.drivers.steps import bind
 from bench.model.ports import NoRowToBind
 from bench.model.sample import Outcome
 
@@ -18,34 +21,68 @@ if TYPE_CHECKING:
     from bench.model.ports import Arguments, Execute
     from bench.model.scenario import Operation, Pool
 
-CONNECT_TIMEOUT_S = 15.0
+PREPARE_THRESHOLD = 5
+"""psycopg's default: it prepares a statement once it has run more often than this on a connection."""
+
+CLOSE_TIMEOUT_S = 2.0
+"""How long the pool's own tasks are waited for when it closes."""
 
 OUTCOMES: tuple[tuple[type[BaseException], Outcome], ...] = (
     (NoRowToBind, Outcome.NO_ROWS),
+    (Refused, Outcome.REFUSED),
     (psycopg_pool.PoolTimeout, Outcome.POOL_TIMEOUT),
     (psycopg_pool.TooManyRequests, Outcome.POOL_TIMEOUT),
-    (psycopg_pool.PoolClosed, Outcome.CONNECTION_LOST),
-    (psycopg.errors.SerializationFailure, Outcome.SERIALIZATION),
-    (psycopg.errors.DeadlockDetected, Outcome.DEADLOCK),
-    (psycopg.errors.QueryCanceled, Outcome.QUERY_TIMEOUT),
-    (psycopg.errors.TooManyConnections, Outcome.REFUSED),
-    (psycopg.errors.CannotConnectNow, Outcome.REFUSED),
-    (psycopg.IntegrityError, Outcome.CONSTRAINT),
-    (psycopg.errors.ProtocolViolation, Outcome.CONNECTION_LOST),
     (psycopg.OperationalError, Outcome.CONNECTION_LOST),
     (psycopg.InterfaceError, Outcome.CONNECTION_LOST),
     (psycopg.Error, Outcome.SQL_ERROR),
     (OSError, Outcome.CONNECTION_LOST),
 )
-"""First match wins."""
+"""What the server did not say: first match wins. Errors of the server are judged by their SQLSTATE."""
+
+
+def classify(error: BaseException) -> Outcome | None:
+    """Return how an operation ended that raised ``error``; None for what psycopg is not known to raise."""
+    if isinstance(error, psycopg.Error) and error.sqlstate is not None:
+        return judge(error.sqlstate, str(error))
+    return next((outcome for kind, outcome in OUTCOMES if isinstance(error, kind)), None)
+
+
+class Connects:
+    """The pool's attempts to connect. Its workers make them, and keep what went wrong to themselves."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+        self.refusal: Refused | None = None
+        """Why the last attempt failed; None once one has succeeded."""
+        self.refused = asyncio.Event()
+
+    def connection_class(self, prepared_max: int) -> type[psycopg.AsyncConnection[Any]]:
+        """Return psycopg's connection, which reports here how its connecting ended."""
+        connects = self
+
+        class Counted(psycopg.AsyncConnection[Any]):
+            @classmethod
+            async def connect(cls, *args: Any, **settings: Any) -> Self:
+                try:
+                    connection = await super().connect(*args, **settings)
+                except (psycopg.Error, OSError) as error:
+                    connects.refusal = Refused(str(error))
+                    connects.refused.set()
+                    raise
+                connects.opened += 1
+                connects.refusal = None
+                connection.prepared_max = prepared_max
+                return connection
+
+        return Counted
 
 
 class PsycopgPool:
     """An open ``psycopg_pool.AsyncConnectionPool``."""
 
-    def __init__(self, pool: psycopg_pool.AsyncConnectionPool[Any], opened: list[int]) -> None:
+    def __init__(self, pool: psycopg_pool.AsyncConnectionPool[Any], connects: Connects) -> None:
         self._pool = pool
-        self._opened = opened
+        self._connects = connects
         self.release = pool.putconn
 
     def acquire(self) -> Awaitable[Any]:
@@ -76,20 +113,34 @@ class PsycopgPool:
                     cursor = await connection.execute(sql, [values[name] for name in args])
                     rows = await cursor.fetchall() if cursor.description else []
                     if returns:
-                        if not rows:
-                            raise NoRowToBind(returns)
-                        values.update(zip(returns, rows[0], strict=True))
+                        bind(values, returns, rows)
             return len(rows)
 
         return execute_steps
 
     def classify(self, error: BaseException) -> Outcome | None:
-        """Map an exception by the table above."""
-        return next((outcome for kind, outcome in OUTCOMES if isinstance(error, kind)), None)
+        """Map an exception to an outcome. A pool that can open no connection says only that time ran out."""
+        if isinstance(error, psycopg_pool.PoolTimeout) and self._connects.refusal is not None:
+            return Outcome.REFUSED
+        return classify(error)
 
     def opened(self) -> int:
         """Count connections opened since the pool was created."""
-        return self._opened[0]
+        return self._connects.opened
+
+
+async def _fill(pool: psycopg_pool.AsyncConnectionPool[Any], connects: Connects) -> None:
+    """Wait until all connections are open; the first that is refused ends it, with the reason the pool would hide."""
+    full = asyncio.create_task(pool.wait(CONNECT_TIMEOUT_S))
+    refused = asyncio.create_task(connects.refused.wait())
+    await asyncio.wait({full, refused}, return_when=asyncio.FIRST_COMPLETED)
+    if full.done():
+        refused.cancel()
+        full.result()
+        return
+    full.cancel()
+    await asyncio.gather(full, return_exceptions=True)
+    raise connects.refusal or Refused("the pool could not be filled")
 
 
 class PsycopgDriver:
@@ -98,12 +149,9 @@ class PsycopgDriver:
     @contextlib.asynccontextmanager
     async def open_pool(self, endpoint: Endpoint, spec: Pool, size: int) -> AsyncIterator[PsycopgPool]:
         """Open a pool; with ``prewarm`` all connections exist before the first operation."""
-        opened = [0]
-
-        async def count(_: Any) -> None:
-            opened[0] += 1
-
+        connects = Connects()
         pool: psycopg_pool.AsyncConnectionPool[Any] = psycopg_pool.AsyncConnectionPool(
+            connection_class=connects.connection_class(spec.statement_cache),
             kwargs={
                 "host": endpoint.host,
                 "port": endpoint.port,
@@ -111,21 +159,22 @@ class PsycopgDriver:
                 "user": endpoint.user,
                 "password": endpoint.password,
                 "autocommit": spec.autocommit,
-                "prepare_threshold": 5 if spec.statement_cache else None,
+                "prepare_threshold": PREPARE_THRESHOLD if spec.statement_cache else None,
                 "cursor_factory": psycopg.AsyncRawCursor,
             },
             min_size=size if spec.prewarm else min(spec.min_size or 0, size),
             max_size=size,
             timeout=spec.acquire_timeout.seconds if spec.acquire_timeout else 30.0,
             max_idle=spec.max_inactive.seconds,
-            configure=count,
             open=False,
         )
-        await pool.open(wait=spec.prewarm, timeout=CONNECT_TIMEOUT_S)
+        await pool.open()
         try:
-            yield PsycopgPool(pool, opened)
+            if spec.prewarm:
+                await _fill(pool, connects)
+            yield PsycopgPool(pool, connects)
         finally:
-            await pool.close(timeout=5)
+            await pool.close(timeout=CLOSE_TIMEOUT_S)
 
     def versions(self) -> Mapping[str, str]:
         """Name the libraries and their versions."""
