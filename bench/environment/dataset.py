@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from psycopg import sql
 
 from bench.environment import migrations
 from bench.environment.connection import connected
-from bench.environment.embedded import MARKER
+from bench.environment.marker import read_comment, require_ours, write_comment
 from bench.environment.seeding import SUBJECTS
 from bench.environment.seeding.loading import load_all
 from bench.environment.seeding.table import World
@@ -59,10 +58,9 @@ def provide_dataset(admin: Endpoint, dataset: Dataset, note: Callable[[str], Non
 
     Raises ``SetupError`` for a database without our marker.
     """
+    require_ours(admin, "fill", allow_destructive=None)
     with connected(admin) as connection:
-        comment = _read_comment(connection)
-        _refuse_foreign(admin, comment, None)
-        if comment.get("dataset") == msgspec.to_builtins(_identity(dataset)):
+        if read_comment(connection).get("dataset") == msgspec.to_builtins(_identity(dataset)):
             return
     seed_database(admin, dataset, note)
 
@@ -77,16 +75,16 @@ def seed_database(
     began = time.monotonic()
     world = World(dataset.seed, dataset.scale)
     with _explained(admin), connected(admin) as connection:
-        comment = _read_comment(connection)
-        _refuse_foreign(admin, comment, allow_destructive)
+        require_ours(admin, "fill", allow_destructive=allow_destructive)
+        comment = read_comment(connection)
         _refuse_second_load(connection)
         note(f"loading data: scale {dataset.scale:g}, seed {dataset.seed}")
         # From here until the end the database holds nothing that could be taken for a data set.
-        _write_comment(connection, {key: value for key, value in comment.items() if key != "dataset"})
+        write_comment(connection, {key: value for key, value in comment.items() if key != "dataset"})
         _empty(admin, note)
         rows = load_all(admin, world, note)
         size = _stored_bytes(connection)
-        _write_comment(connection, {**comment, "dataset": msgspec.to_builtins(_identity(dataset))})
+        write_comment(connection, {**comment, "dataset": msgspec.to_builtins(_identity(dataset))})
     report = SeedReport(rows, size, time.monotonic() - began)
     note(f"  {sum(rows.values()):,} rows, {size / 1e6:,.0f} MB with indexes")
     return report
@@ -102,37 +100,6 @@ def generator_hash() -> str:
     for file in sorted((Path(__file__).parent / "seeding").glob("*.py")):
         digest.update(f"{file.name}\0".encode() + file.read_bytes())
     return digest.hexdigest()
-
-
-def _read_comment(connection: psycopg.Connection[Any]) -> dict[str, Any]:
-    """Return the database's comment as an object, empty if it is none."""
-    [(text,)] = connection.execute(
-        "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
-    ).fetchall()
-    try:
-        comment = json.loads(text) if text else {}
-    except json.JSONDecodeError:
-        return {}
-    return comment if isinstance(comment, dict) else {}
-
-
-def _write_comment(connection: psycopg.Connection[Any], comment: dict[str, Any]) -> None:
-    """Write the comment of a marked database; that of another one is its owner's and stays."""
-    if comment.get("marker") != MARKER:
-        return
-    statement = sql.SQL("COMMENT ON DATABASE {} IS {}")
-    connection.execute(statement.format(sql.Identifier(connection.info.dbname), sql.Literal(json.dumps(comment))))
-
-
-def _refuse_foreign(admin: Endpoint, comment: dict[str, Any], allow_destructive: str | None) -> None:
-    if comment.get("marker") == MARKER or allow_destructive == admin.dbname:
-        return
-    named = f", `--allow-destructive {allow_destructive}` names another" if allow_destructive else ""
-    raise SetupError(
-        f"database {admin.dbname} is not ours to fill: it does not carry our marker",
-        evidence=f'its comment holds no {{"marker": "{MARKER}"}}{named}',
-        remedy=f"Use the embedded environment, or pass `--allow-destructive {admin.dbname}` to lose what it holds.",
-    )
 
 
 def _refuse_second_load(connection: psycopg.Connection[Any]) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.environment import roles
 from bench.environment.account import server_account
 from bench.environment.binaries import embedded_bindir, major_version, missing_libraries, reachable_install
 from bench.environment.pgbouncer import CONSOLE_USER, PgBouncer, end_stray_pooler, find_pgbouncer
@@ -29,9 +28,6 @@ from bench.model.errors import SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-MARKER = roles.MARKER
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,27 +1,49 @@
-"""Whose database it is: only one that carries our marker, or that the user names, is ever changed."""
+"""Whose database it is: only one that carries our marker, or that the user names, is ever changed.
+
+The marker is a JSON object in the database's comment; beside it stands what data set the database holds.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
 from bench.environment.connection import connected
-from bench.environment.embedded import MARKER
+from bench.environment.roles import MARKER
 from bench.model.errors import SetupError
 
 if TYPE_CHECKING:
+    import psycopg
+
     from bench.model.endpoint import Endpoint
 
-_COMMENT = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
+
+def read_comment(connection: psycopg.Connection[Any]) -> dict[str, Any]:
+    """Return the database's comment as an object, empty if it is none."""
+    [(text,)] = connection.execute(
+        "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
+    ).fetchall()
+    try:
+        comment = json.loads(text) if text else {}
+    except json.JSONDecodeError:
+        return {}
+    return comment if isinstance(comment, dict) else {}
+
+
+def write_comment(connection: psycopg.Connection[Any], comment: dict[str, Any]) -> None:
+    """Write the comment of a marked database; that of another one is its owner's and stays."""
+    if comment.get("marker") != MARKER:
+        return
+    statement = sql.SQL("COMMENT ON DATABASE {} IS {}")
+    connection.execute(statement.format(sql.Identifier(connection.info.dbname), sql.Literal(json.dumps(comment))))
 
 
 def is_marked(endpoint: Endpoint) -> bool:
-    """Tell whether the database's comment is the marker, a JSON object with our name in it."""
+    """Tell whether the database's comment is the marker."""
     with connected(endpoint) as connection:
-        return _read(connection.execute(_COMMENT.encode()).fetchone()).get("marker") == MARKER
+        return read_comment(connection).get("marker") == MARKER
 
 
 def require_ours(endpoint: Endpoint, action: str, *, allow_destructive: str | None) -> None:
@@ -35,7 +57,7 @@ def require_ours(endpoint: Endpoint, action: str, *, allow_destructive: str | No
     if allow_destructive is None and not is_marked(endpoint):
         raise SetupError(
             f"will not {action} {endpoint.dbname} at {endpoint.host}:{endpoint.port}: it does not carry our marker",
-            evidence='its comment is not {"marker": "poolbench"}',
+            evidence=f'its comment is not {{"marker": "{MARKER}"}}',
             remedy=f"If it may be changed, say so with `--allow-destructive {endpoint.dbname}`.",
         )
 
@@ -43,15 +65,6 @@ def require_ours(endpoint: Endpoint, action: str, *, allow_destructive: str | No
 def forget_dataset(endpoint: Endpoint) -> None:
     """Take back what a marked database's comment says of the data set it holds: it holds that no longer."""
     with connected(endpoint) as connection:
-        document = _read(connection.execute(_COMMENT.encode()).fetchone())
-        if document.pop("dataset", None) is None or document.get("marker") != MARKER:
-            return
-        statement = sql.SQL("COMMENT ON DATABASE {} IS {}")
-        connection.execute(statement.format(sql.Identifier(endpoint.dbname), sql.Literal(json.dumps(document))))
-
-
-def _read(row: tuple[Any, ...] | None) -> dict[str, Any]:
-    with contextlib.suppress(json.JSONDecodeError):
-        document = json.loads(row[0]) if row and row[0] else None
-        return document if isinstance(document, dict) else {}
-    return {}
+        comment = read_comment(connection)
+        if comment.pop("dataset", None) is not None:
+            write_comment(connection, comment)

@@ -15,6 +15,7 @@ from tests.benchmarks import (
     headline,
     numbers,
     recording_overhead,
+    seeding_rate,
 )
 from tests.benchmarks.bed import test_bed
 
@@ -34,7 +35,7 @@ def main() -> None:
     """Run the rows asked for, all of them by default."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "rows", nargs="*", help="headline recording driver locust pgbench open frozen collectors numbers"
+        "rows", nargs="*", help="headline recording driver locust pgbench open frozen collectors numbers seeding"
     )
     parser.add_argument("--pairs", type=int, default=6)
     options = parser.parse_args()
@@ -51,6 +52,7 @@ def main() -> None:
             "frozen": lambda: [frozen_server.measure(bed)],
             "collectors": lambda: [collectors.measure(bed, pairs=pairs)],
             "numbers": lambda: _numbers(bed),
+            "seeding": lambda: seeding_rate.measure(bed),
         }
         for name, measure in rows.items():
             if not wanted or name in wanted:
