@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.load.pgbench_script import translate
+from bench.stats.estimate import Estimate
 from bench.stats.quantiles import quantiles
+from bench.stats.replicates import paired_ratio
 from tests.benchmarks.bed import alternate, best_python, rate_in_window
 from tests.benchmarks.table import Row, rates, ratio_row
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from bench.model.scenario import Scenario
     from tests.benchmarks.bed import Bed
 
@@ -63,30 +67,42 @@ def python_over_pgbench(bed: Bed, *, pairs: int) -> Row:
     return ratio_row(what, ratio, 0.7, [rates("pgbench", pgbench), rates("asyncpg-queue, two workers", ours)])
 
 
+def _percentiles_ms(bed: Bed, scenario: Scenario, seed: int) -> list[float]:
+    samples = bed.load(scenario, seed).samples
+    inside = samples.where((samples.outcome == 0) & (samples.intended_ns >= scenario.run.warmup))
+    return [value / 1e6 for value in quantiles(np.sort(inside.duration("response_time")), [0.5, 0.95, 0.99])]
+
+
 def open_loop(bed: Bed, *, pairs: int) -> Row:
     """Compare p50, p95 and p99 of the response time at 30 % of the capacity with `pgbench -R`."""
     closed = bed.scenario(pool__reset="none", pool__size=SIZE, load__clients=CLIENTS, pool__workers=2, **WINDOW)
     rate = round(0.3 * rate_in_window(bed.load(closed, 0), closed))
     shape = {"pool__size": SIZE, "run__warmup": "1s", "run__window": "5s"}
-    ours = bed.open(f"{rate}/s", pool__reset="none", pool__workers=1, **shape)
-    theirs = bed.open(f"{rate}/s", pool__driver="pgbench", **shape)
-    table: dict[str, list[list[float]]] = {"ours": [], "pgbench": []}
+    shapes = {
+        "pgbench": bed.open(f"{rate}/s", pool__driver="pgbench", **shape),
+        "asyncpg-queue": bed.open(f"{rate}/s", pool__driver="asyncpg-queue", pool__workers=1, **shape),
+        "asyncpg": bed.open(f"{rate}/s", pool__reset="none", pool__workers=1, **shape),
+    }
+    found: dict[str, list[list[float]]] = {name: [] for name in shapes}
     for pair in range(pairs):
-        order = [("ours", ours), ("pgbench", theirs)]
-        for name, scenario in order if pair % 2 == 0 else order[::-1]:
-            samples = bed.load(scenario, pair).samples
-            start = samples.intended_ns
-            inside = samples.where((samples.outcome == 0) & (start >= scenario.run.warmup))
-            values = quantiles(np.sort(inside.duration("response_time")), [0.5, 0.95, 0.99])
-            table[name].append([value / 1e6 for value in values])
-    medians = {name: np.median(np.array(rows), axis=0) for name, rows in table.items()}
-    shares = medians["ours"] / medians["pgbench"]
-    details = [f"{name}: p50 {m[0]:.3f} p95 {m[1]:.3f} p99 {m[2]:.3f} ms" for name, m in medians.items()]
-    value = f"ours / pgbench at {rate}/s: p50 {shares[0]:.2f}, p95 {shares[1]:.2f}, p99 {shares[2]:.2f}"
-    return Row(
-        "open loop against `pgbench -R`",
-        value,
-        "within 10 %",
-        met=bool(np.all(abs(shares - 1) <= 0.1)),
-        details=details,
-    )
+        for name in list(shapes) if pair % 2 == 0 else reversed(shapes):
+            found[name].append(_percentiles_ms(bed, shapes[name], pair))
+    peer = np.array(found["pgbench"])
+    details = [
+        f"{name}: p50 {m[0]:.3f} p95 {m[1]:.3f} p99 {m[2]:.3f} ms, / pgbench {_ratios(np.array(rows), peer)}"
+        for name, rows in found.items()
+        for m in [np.median(np.array(rows), axis=0)]
+    ]
+    ratios = [paired_ratio(list(peer[:, i]), list(np.array(found["asyncpg-queue"])[:, i])) for i in range(3)]
+    met = all(isinstance(ratio, Estimate) and abs(ratio.point - 1) <= 0.1 for ratio in ratios)
+    value = f"asyncpg-queue / pgbench at {rate}/s: {_ratios(np.array(found['asyncpg-queue']), peer)}"
+    return Row("open loop against `pgbench -R`", value, "within 10 %", met=met, details=details)
+
+
+def _ratios(ours: npt.NDArray[np.float64], peer: npt.NDArray[np.float64]) -> str:
+    texts = []
+    for column, name in enumerate(("p50", "p95", "p99")):
+        ratio = paired_ratio(list(peer[:, column]), list(ours[:, column]))
+        shown = f"{ratio.point:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]" if isinstance(ratio, Estimate) else "?"
+        texts.append(f"{name} {shown}")
+    return ", ".join(texts)
