@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tests.benchmarks import (
+    adaptive_sweep,
     against_locust,
     against_pgbench,
     collectors,
@@ -15,6 +16,7 @@ from tests.benchmarks import (
     headline,
     numbers,
     recording_overhead,
+    same_against_same,
     seeding_rate,
 )
 from tests.benchmarks.bed import test_bed
@@ -35,7 +37,9 @@ def main() -> None:
     """Run the rows asked for, all of them by default."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "rows", nargs="*", help="headline recording driver locust pgbench open frozen collectors numbers seeding"
+        "rows",
+        nargs="*",
+        help="headline recording driver locust pgbench open frozen collectors numbers seeding same adaptive",
     )
     parser.add_argument("--pairs", type=int, default=6)
     options = parser.parse_args()
@@ -52,6 +56,7 @@ def main() -> None:
             "frozen": lambda: [frozen_server.measure(bed)],
             "collectors": lambda: [collectors.measure(bed, pairs=pairs)],
             "numbers": lambda: _numbers(bed),
+            "same": lambda: same_against_same.measure(bed, pairs=max(20, pairs)),
             "seeding": lambda: seeding_rate.measure(bed),
         }
         for name, measure in rows.items():
@@ -59,6 +64,8 @@ def main() -> None:
                 for row in measure():
                     sys.stdout.write("\n".join(row.lines()) + "\n")
                     sys.stdout.flush()
+    if not wanted or "adaptive" in wanted:  # starts its own servers
+        sys.stdout.write("\n".join(adaptive_sweep.measure().lines()) + "\n")
 
 
 if __name__ == "__main__":
