@@ -25,6 +25,7 @@ COMMANDS = {
     "capacity": "find the highest offered rate that meets the budgets",
     "analyse": "derive measurements and findings again from raw data",
     "report": "render the HTML report of a run again",
+    "config": "print configuration for a server or a pooler, with formulas; --verify tries it",
 }
 
 

@@ -70,8 +70,8 @@ def version_of(binary: Path) -> tuple[int, int]:
     try:
         done = subprocess.run([binary, "--version"], capture_output=True, text=True, errors="replace", check=True)
     except subprocess.CalledProcessError as error:
-        words = (error.stderr or "").strip()
-        raise SetupError(f"{binary} does not run: status {error.returncode}", evidence=words, remedy=remedy) from None
+        problem, words = f"{binary} does not run: status {error.returncode}", (error.stderr or "").strip()
+        raise SetupError(problem, evidence=words, remedy=remedy) from None
     except OSError as error:
         raise SetupError(f"{binary} does not run: {error.strerror}", remedy=remedy) from None
     found = re.search(r"PgBouncer (\d+)\.(\d+)", done.stdout)
@@ -148,7 +148,8 @@ class PgBouncer:
             wanted["max_prepared_statements"] = str(settings.max_prepared_statements)
         return wanted | dict(settings.extra)
 
-    def _write(self) -> None:
+    def _text(self) -> str:
+        """Return the ini file for the settings that are wanted."""
         settings = self.settings
         template = string.Template((shipped_folder("schema") / "pgbouncer.ini.tmpl").read_text())
         text = template.substitute(
@@ -162,10 +163,12 @@ class PgBouncer:
             max_client_conn=self.max_clients,
             tracking=f"max_prepared_statements = {settings.max_prepared_statements}" if self.tracks_statements else "",
         )
-        text += "".join(f"{name} = {value}\n" for name, value in settings.extra)  # a later line wins
+        return text + "".join(f"{name} = {value}\n" for name, value in settings.extra)  # a later line wins
+
+    def _write(self) -> None:
         users = "".join(f'"{name}" "{password}"\n' for name, password in self._users.items())
         write_private(self._folder / "userlist.txt", users, self._account)
-        write_private(_ini_file(self._folder), text, self._account)
+        write_private(_ini_file(self._folder), self._text(), self._account)
 
     def _runnable(self) -> Path:
         """Return the binary, or a copy in our folder where the account cannot reach it."""
@@ -178,9 +181,8 @@ class PgBouncer:
             unfinished.chmod(0o755)
             unfinished.replace(copy)
         except OSError as error:
-            raise SetupError(
-                f"cannot copy {self.binary} to {copy}: {error.strerror}", remedy="Make room on the disk."
-            ) from None
+            problem = f"cannot copy {self.binary} to {copy}: {error.strerror}"
+            raise SetupError(problem, remedy="Make room on the disk.") from None
         return copy
 
     def start(self, server_port: int, *, detached: bool) -> None:

@@ -1,0 +1,1 @@
+"""Server and pooler configuration from facts: every value with its formula, its inputs and its source."""
