@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.analysis.analyse import analyse
+from bench.analysis.tuning.analyse import analyse_tuning
+from bench.design.plan import treat
 from bench.experiment.publish import publish
 from bench.experiment.restore import restore
 from bench.report.material import Material
@@ -53,7 +55,11 @@ def derive(run: Path | str, results_root: Path, reports_root: Path, progress: Pr
     stored = (
         (each.trial, each.facts, each.samples(), each.plans()) for each in reader.trials() if each.failure is None
     )
-    analysis = analyse(reader.facts, ran.plan, ran.scenario, ran.treated, stored)
+    if ran.plan.design == "tune":
+        start = treat(ran.raw, {}, ran.source)
+        analysis = analyse_tuning(reader.facts, ran.plan, start, ran.treated, stored, reader.tuning)
+    else:
+        analysis = analyse(reader.facts, ran.plan, ran.scenario, ran.treated, stored)
     reader.write_derived(analysis.measurements, analysis.findings, analysis.verdict)
     progress.note("rendering the report")
     return Derived(reader.run_id, reader.path, _render(reader, ran.scenario, analysis, reports_root), analysis)
