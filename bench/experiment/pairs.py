@@ -9,10 +9,11 @@ import msgspec
 
 from bench.analysis.trial import summarise
 from bench.analysis.tuning.candidate import CHANGE
-from bench.analysis.tuning.sides import pair_trials, scenario_of
+from bench.analysis.tuning.sides import change_of, pair_trials, scenario_of
 from bench.design.plan import trial_seconds
 from bench.experiment.run import record_versions
 from bench.experiment.trial import run_trial
+from bench.model.change import join
 from bench.model.errors import SetupError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bench.analysis.tuning.candidate import Tuning
     from bench.design.parameters import Populations
     from bench.design.plan import Trial
+    from bench.experiment.ground import Ground
     from bench.experiment.progress import Progress
     from bench.experiment.scenario_file import Planned
     from bench.experiment.target import Target
@@ -37,6 +39,7 @@ class Sitting:
         self,
         planned: Planned,
         target: Target,
+        ground: Ground | None,
         writer: RunWriter,
         populations: Populations,
         plans: list[PlanFact],
@@ -46,6 +49,7 @@ class Sitting:
         self.summaries: list[TrialSummary] = []
         self._planned = planned
         self._target = target
+        self._ground = ground
         self._writer = writer
         self._populations = populations
         self._plans = plans
@@ -74,7 +78,7 @@ class Sitting:
         failures = []
         for trial, scenario in zip(trials, scenarios, strict=True):
             try:
-                record = run_trial(self._target, scenario, trial, self._populations)
+                record = run_trial(self._stand(trial, trials, tuning), scenario, trial, self._populations)
             except SetupError as error:
                 self._writer.fail_trial(trial, str(error))
                 self._progress.trial_failed(trial, error.problem)
@@ -85,6 +89,13 @@ class Sitting:
             self.summaries.append(summarise(trial, record.facts, record.samples, scenario))
             self._progress.trial_finished(trial, record.throughput)
         return failures
+
+    def _stand(self, trial: Trial, trials: Sequence[Trial], tuning: Tuning) -> Target:
+        """Return where a side stands; the other trials of its block say what it is compared with."""
+        if self._ground is None:
+            return self._target
+        whole = join(change_of(one.treatment, tuning) for one in trials)
+        return self._ground.stand(str(trial.treatment[CHANGE]), change_of(trial.treatment, tuning), whole)
 
     def _extend(self, trials: Sequence[Trial], seconds: float) -> None:
         plan = self._writer.plan

@@ -13,12 +13,16 @@ from bench.analysis.tuning.analyse import first_look
 from bench.analysis.tuning.candidate import COMBINATION, Tuning
 from bench.analysis.tuning.options import from_options
 from bench.analysis.tuning.outcome import judge_tuning
+from bench.analysis.tuning.plans import from_plans
 from bench.analysis.tuning.propose import enlist, from_findings
 from bench.analysis.tuning.sides import scouting_trials
 from bench.design.plan import Plan, treat, trial_seconds
 from bench.design.scouting import pool_sizes
+from bench.environment.embedded import Where
 from bench.environment.populations import read_populations
+from bench.environment.tuning.relations import read_relations
 from bench.experiment.derive import derive
+from bench.experiment.ground import Ground
 from bench.experiment.pairs import Sitting
 from bench.experiment.preflight import OWN_CONNECTIONS, check_connections
 from bench.experiment.run import describe_run, explain_reads, open_writer
@@ -86,7 +90,8 @@ def tune(asked: Tune, progress: Progress) -> Derived:
         check_connections([start], target.usable_connections())
         with open_writer(request, describe_run(request, target, [start])) as writer:
             try:
-                _Tuning(asked, start, target, writer, progress).go()
+                with _prepare_ground(target, request) as ground:
+                    _Tuning(asked, start, target, ground, writer, progress).go()
                 folder = writer.finish()
             except BaseException as error:
                 with contextlib.suppress(StoreError):  # a full disk must not hide why the tuning stopped
@@ -96,10 +101,25 @@ def tune(asked: Tune, progress: Progress) -> Derived:
     return derive(folder, request.results_root, request.reports_root, progress)
 
 
+def _prepare_ground(target: Target, request: Request) -> contextlib.AbstractContextManager[Ground | None]:
+    """Return what may be changed: our own servers, nothing of somebody else's."""
+    if isinstance(request.where, Where):
+        return Ground(target, request.where)
+    return contextlib.nullcontext()
+
+
 class _Tuning:
     """The steps of one tuning, which share servers, clock and what is known so far."""
 
-    def __init__(self, asked: Tune, start: Scenario, target: Target, writer: RunWriter, progress: Progress) -> None:
+    def __init__(
+        self,
+        asked: Tune,
+        start: Scenario,
+        target: Target,
+        ground: Ground | None,
+        writer: RunWriter,
+        progress: Progress,
+    ) -> None:
         self._planned = asked.request.planned
         self._start = start
         self._target = target
@@ -108,7 +128,8 @@ class _Tuning:
         self._budget_s = asked.budget_s
         populations = read_populations(target.direct, start.operation)
         self._plans = explain_reads(target, start, populations)
-        self._sitting = Sitting(self._planned, target, writer, populations, self._plans, progress)
+        self._ground = ground
+        self._sitting = Sitting(self._planned, target, ground, writer, populations, self._plans, progress)
         self._began = time.monotonic()
         self._tuning = Tuning(budget_s=asked.budget_s)
 
@@ -152,6 +173,7 @@ class _Tuning:
         writer = self._writer
         looked = first_look(writer.facts, writer.plan, self._start, self._sitting.summaries, self._plans)
         ideas, refused = from_findings(looked.findings)
+        ideas += from_plans(self._start, self._plans, read_relations(self._target.admin))
         ideas += from_options(self._start, looked.answer, sizes, self._sitting.cores)
         candidates, not_allowed = enlist(ideas, self._is_in_force, self._refuse)
         self._tuning = msgspec.structs.replace(self._tuning, candidates=candidates, not_tried=(*refused, *not_allowed))
@@ -163,8 +185,10 @@ class _Tuning:
         return treat(self._planned.raw, change.scenario, self._planned.source) == self._start
 
     def _refuse(self, change: Change) -> str | None:
+        if self._ground is not None:
+            return self._ground.refuse(change)
         if change.pooler or change.server or change.sql:
-            return "only changes of the scenario can be tried here"
+            return "an attached server is not changed: only scenario changes are tried"
         return None
 
     def _try_all(self) -> None:
@@ -178,6 +202,8 @@ class _Tuning:
                     return
                 decision = self._decide(candidate.id)
                 self._progress.note(f"{candidate.title}: {decision.words}")
+                if decision.settled and self._ground is not None:
+                    self._ground.leave(candidate.id)
 
     def _decide(self, identity: str) -> Decision:
         return self._judge().of(identity)

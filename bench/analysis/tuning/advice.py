@@ -51,7 +51,27 @@ def advise(
     rest = [finding for finding in findings if finding.patch is None or (finding.rule, finding.patch) not in taken]
     return (
         *proven,
+        *_without_proof(outcome),
         *(_noted(finding, others.get((finding.rule, finding.patch)) if finding.patch else None) for finding in rest),
+    )
+
+
+def _without_proof(outcome: TuningOutcome) -> tuple[Finding, ...]:
+    """List what was tried and did not help, so that nobody has to try it again."""
+    tried = {f"{one.candidate.id} {one.candidate.title}": one.decision.words for one in outcome.tried if not one.proven}
+    left = {one.title: f"not tried: {one.reason}" for one in outcome.tuning.not_tried}
+    if not tried and not left:
+        return ()
+    return (
+        Finding(
+            rule="tune-without-proof",
+            severity="info",
+            status="measured",
+            summary=f"{len(tried)} changes were tried and are not proven to help",
+            evidence={**tried, **left},
+            remedy="Leave them; what is undecided needs more pairs: give a larger `--budget`.",
+            source=_SOURCE,
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
@@ -12,6 +13,7 @@ from bench.stats.sequential import LOOKS, reached, repeated_ratio
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+THROUGHPUT = "throughput"
 MARGIN = 0.05
 """A smaller effect is not worth a change: what is shown to be below it counts as none."""
 ERRORS = 0.001
@@ -114,8 +116,8 @@ def decide(
 ) -> Decision:
     """Judge the pairs of one change.
 
-    Proven: a metric is shown better (interval and size), none looks worse by more than the margin, and no more
-    operations fail. Harmful: one is shown worse, or more fail. No effect: for each metric an improvement beyond
+    Proven: a metric is shown better (interval and size), none looks worse by more than the margin (or a throughput's
+    gain is larger than what the response time loses), and no more operations fail. Harmful: one is shown worse, or more fail. No effect: for each metric an improvement beyond
     ``MARGIN`` is excluded. Undecided: everything else. The intervals hold together for the whole family and all looks,
     see ``bench.stats.sequential``.
     """
@@ -141,6 +143,10 @@ def _judge(effects: Sequence[Effect], errors: tuple[float, float]) -> tuple[Outc
     said = "; ".join(effect.words for effect in effects)
     if errors[1] > errors[0] + ERRORS:
         return "harmful", f"{100 * errors[1]:.2f} % of the operations fail, {100 * errors[0]:.2f} % at the start"
+    if any(effect.improves and effect.metric == THROUGHPUT for effect in effects):
+        # A response time ends before the release: where clients are served faster in all, it may still rise a little.
+        together = math.prod(effect.gain for effect in effects)
+        return ("proven", said) if together > 1 else ("undecided", f"{said}: a trade-off")
     if any(effect.worsens for effect in effects):
         return "harmful", said
     if any(effect.improves for effect in effects):

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.analysis.measurement import ALL_OPERATIONS
 from bench.analysis.tuning.candidate import CHANGE, SCOUT, START
-from bench.analysis.tuning.decision import Decision, Series, decide
+from bench.analysis.tuning.decision import THROUGHPUT, Decision, Series, decide
 from bench.model.scenario import ClosedLoop
 from bench.stats.quantiles import smallest_n
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from bench.model.scenario import Scenario
 
 QUANTILE = 0.95
-THROUGHPUT = "throughput"
 
 
 class Pair(NamedTuple):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bench.model.scenario import Level
 
 _SETTING = re.compile(r"\s*(?P<name>[A-Za-z_][\w.]*)\s*(?:=|\s)\s*(?P<value>'(?:[^']|'')*'|[^#;\n]*?)\s*(?:[#;].*)?")
-_POOLER_KEYS = {
+POOLER_KEYS = {
     "default_pool_size": "pooler.size",
     "max_prepared_statements": "pooler.max_prepared_statements",
     "pool_mode": "pooler.mode",
@@ -83,7 +83,7 @@ def _settings(text: str) -> Iterator[tuple[str, str]]:
 
 def _pooler(settings: dict[str, str]) -> Change:
     scenario: dict[str, Level] = {}
-    for name, key in _POOLER_KEYS.items():
+    for name, key in POOLER_KEYS.items():
         if name in settings:
             text = settings.pop(name)
             scenario[key] = int(text) if text.isdigit() else text
