@@ -19,7 +19,7 @@ from bench.environment import embedded, migrations
 from bench.environment.dataset import provide_dataset
 from bench.environment.embedded import Where
 from bench.model.scenario import Dataset
-from tests.conftest import make_open_folder
+from tests.conftest import CHECKOUT, make_open_folder
 
 BIG = """CREATE TABLE fault_rows AS SELECT g AS id, g % 1000 AS kind, md5(g::text) AS word,
  jsonb_build_object('vin', md5((g * 7)::text), 'year', 1990 + g % 35) AS doc FROM generate_series(1, 60000) g;
@@ -92,7 +92,8 @@ def _tune(folder: Path, where: Where, fault: Fault) -> str:
 def main(wanted: list[str]) -> None:
     """Plant, tune and mend the faults that are named, or all."""
     state, folder = make_open_folder(), Path(tempfile.mkdtemp())
-    where = Where(state / ".bench")
+    built = CHECKOUT / ".bench" / "pgbouncer" / "bin" / "pgbouncer"
+    where = Where(state / ".bench", pgbouncer=built if built.is_file() else None)
     environment = embedded.up(where)
     try:
         migrations.upgrade(environment.admin.dsn())

@@ -162,7 +162,9 @@ def test_a_dropped_index_is_found_built_in_a_clone_and_proven(tuner: Tuner) -> N
 
 @pytest.mark.pg
 def test_a_pool_of_two_for_fifty_clients_is_found_and_proven(tuner: Tuner) -> None:
-    document = tuner.tune("--set", "pool.size=2")
+    text = SCENARIO.replace("size = 16", "size = 2").replace("= [16]", "= [2, 16]")
+    (tuner.folder / "lookup.toml").write_text(text)
+    document = tuner.tune()
     best = _proven(document, "pool.size")
     assert best["effects"]["throughput"]["point"] > 1
     kept = next(one for one in document["candidates"] if one["kept"] and one["title"].startswith("pool.size"))

@@ -117,9 +117,9 @@ def decide(
     """Judge the pairs of one change.
 
     Proven: a metric is shown better (interval and size), none looks worse by more than the margin (or a throughput's
-    gain is larger than what the response time loses), and no more operations fail. Harmful: one is shown worse, or more fail. No effect: for each metric an improvement beyond
-    ``MARGIN`` is excluded. Undecided: everything else. The intervals hold together for the whole family and all looks,
-    see ``bench.stats.sequential``.
+    gain is larger than what the response time loses), and no more operations fail. Harmful: one is shown worse, or more
+    fail. No effect: for each metric an improvement beyond ``MARGIN`` is excluded. Undecided: everything else. The
+    intervals hold together for the whole family and all looks, see ``bench.stats.sequential``.
     """
     known = max((min(len(one.before), len(one.after)) for one in series.values()), default=pairs)
     look = reached(known)
