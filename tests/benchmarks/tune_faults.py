@@ -77,7 +77,7 @@ MEND = "ALTER DATABASE insurance RESET ALL; DROP TABLE IF EXISTS fault_rows"
 
 def _tune(folder: Path, where: Where, fault: Fault) -> str:
     (folder / "fault.toml").write_text(SCENARIO.format(sql=fault.sql, clients=fault.clients))
-    command = [sys.executable, "-m", "bench", "tune", "fault.toml", "--json", "--warn-only", "--budget", "90s"]
+    command = [sys.executable, "-m", "bench", "tune", "fault.toml", "--json", "--warn-only", "--budget", "60s"]
     command += ["--state", str(where.state_root), *(part for text in fault.settings for part in ("--set", text))]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -102,6 +102,8 @@ def main(wanted: list[str]) -> None:
             for script in (BIG, FAULTS[name].plant):
                 with psycopg.connect(environment.admin.dsn(), autocommit=True) as connection:
                     connection.execute(script.encode())
+            sys.stdout.write(f"{name} | {_tune(folder, where, FAULTS[name])}\n")
+            sys.stdout.flush()
             with psycopg.connect(environment.admin.dsn(), autocommit=True) as connection:
                 connection.execute(MEND.encode())
     finally:
