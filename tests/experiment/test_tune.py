@@ -17,7 +17,8 @@ from bench.environment import embedded, migrations
 from bench.environment.binaries import embedded_bindir
 from bench.environment.dataset import provide_dataset
 from bench.environment.embedded import Where
-from bench.environment.tuning.journal import FILE
+from bench.environment.tuning.journal import FILE, Applied, Journal
+from bench.environment.tuning.server_settings import ServerSettings
 from bench.model.scenario import Dataset
 from tests.conftest import make_open_folder
 from tests.experiment.runs import read_until
@@ -190,3 +191,25 @@ def test_nothing_stays_applied_however_a_tuning_ends(tuner: Tuner, kind: str) ->
             assert process.returncode == 130
     assert tuner.clones() == []
     assert not tuner.journal.exists()
+
+
+@pytest.mark.pg
+def test_settings_that_need_a_restart_are_taken_back_by_the_next_command(servers: Where) -> None:
+    environment = embedded.find_running(servers)
+    assert environment is not None
+
+    def in_force() -> tuple[str, ...] | None:
+        with psycopg.connect(environment.admin.dsn()) as connection:
+            query = "SELECT current_setting('max_wal_size'), current_setting('max_locks_per_transaction')"
+            return connection.execute(query).fetchone()
+
+    before = in_force()
+    journal = Journal(servers.state_root / FILE)
+    settings = ServerSettings(
+        environment.admin, environment.postgres.data, journal, lambda: embedded.restart_server(environment, servers)
+    )
+    settings.bring({"max_wal_size": "2GB", "max_locks_per_transaction": "100"})
+    assert in_force() == ("2GB", "100")
+    with embedded.session(servers):  # as after a kill: nobody has taken anything back
+        assert in_force() == before
+    assert journal.read() == Applied()
