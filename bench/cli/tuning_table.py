@@ -64,7 +64,6 @@ def document(outcome: TuningOutcome) -> dict[str, Any]:
         ],
         "combination": None if outcome.combination is None else _decision(outcome.combination),
         "not_tried": [msgspec.to_builtins(one) for one in outcome.tuning.not_tried],
-        "write_costs": [msgspec.to_builtins(one) for one in outcome.tuning.write_costs],
         "out_of_time": outcome.tuning.out_of_time,
         "spent_s": outcome.tuning.spent_s,
     }

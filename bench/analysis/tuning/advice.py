@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.analysis.measurement import Measurement
-    from bench.analysis.tuning.candidate import Tuning
     from bench.analysis.tuning.outcome import Tried, TuningOutcome
 
 SHOWN = ("response_time.p95", "throughput")
@@ -95,7 +94,6 @@ def _proven(one: Tried, outcome: TuningOutcome, measurements: Sequence[Measureme
         "formula": "geometric mean of changed / start over interleaved pairs; looks after "
         f"{', '.join(map(str, LOOKS))} pairs; {100 * ERROR:g} % for all {outcome.tuning.family} comparisons together",
     }
-    evidence |= _costs(outcome.tuning, candidate.id)
     return Finding(
         rule=candidate.rule,
         severity="high" if kept else "info",
@@ -121,22 +119,3 @@ def _figures(measurements: Sequence[Measurement], side: str, operation: str) -> 
         one for one in found if one.operation == ALL_OPERATIONS
     ]
     return {metric: named[0].metrics[metric] for metric in SHOWN if named and metric in named[0].metrics}
-
-
-def _costs(tuning: Tuning, identity: str) -> dict[str, Any]:
-    costs = [one for one in tuning.write_costs if one.candidate == identity]
-    return (
-        {
-            "write_cost": {
-                f"insert into {one.table}": {
-                    "ratio": one.ratio,
-                    "before_s": one.before_s,
-                    "after_s": one.after_s,
-                    "pairs": one.pairs,
-                }
-                for one in costs
-            }
-        }
-        if costs
-        else {}
-    )

@@ -6,7 +6,6 @@ import msgspec
 
 from bench.analysis.measurement import ALL_OPERATIONS, Patch
 from bench.model.change import Change
-from bench.stats.estimate import Estimate
 
 CHANGE = "change"
 """Key of a treatment that names the side of a comparison."""
@@ -38,18 +37,6 @@ class NotTried(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class WriteCost(msgspec.Struct, frozen=True, kw_only=True):
-    """What an index costs each row that is written: ``ratio`` with / without it, None where no time could be told."""
-
-    candidate: str
-    table: str
-    ratio: Estimate | None
-    before_s: float
-    after_s: float
-    """Seconds per inserted row, medians."""
-    pairs: int
-
-
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """The course of a tuning. Numbers that decide stand in the trials; this says what they were for."""
 
@@ -59,7 +46,6 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """Why a candidate could not be measured, by its id."""
     combined: tuple[str, ...] = ()
     """Ids of the candidates in the combination that was measured."""
-    write_costs: tuple[WriteCost, ...] = ()
     budget_s: float = 0.0
     spent_s: dict[str, float] = {}
     """Wall time by part of the work."""

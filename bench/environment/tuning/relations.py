@@ -1,11 +1,11 @@
-"""Reads the tables of a database: columns, indexes, partitions."""
+"""Reads the tables of a database: indexes, partitions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from bench.environment.connection import connected
-from bench.model.relations import Column, Relation
+from bench.model.relations import Relation
 
 if TYPE_CHECKING:
     from bench.model.endpoint import Endpoint
@@ -21,23 +21,12 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
   AND n.nspname NOT LIKE 'pg\\_%'
 ORDER BY 1, 2"""
-_COLUMNS = """
-SELECT c.relname, a.attname, format_type(a.atttypid, NULL), s.correlation
-FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
-                        AND s.inherited = (c.relkind = 'p')
-WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
-  AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'
-ORDER BY 1, a.attnum"""
 
 
 def read_relations(endpoint: Endpoint) -> dict[str, Relation]:
     """Return the tables by name; of two schemas with the same name the first in the search path's order is lost."""
-    columns: dict[str, list[Column]] = {}
     found: dict[str, Relation] = {}
     with connected(endpoint) as connection:
-        for table, name, kind, correlation in connection.execute(_COLUMNS.encode()):
-            columns.setdefault(table, []).append(Column(name, kind, correlation))
         for schema, name, root, partitioned, rows, partitions, indexes in connection.execute(_TABLES.encode()):
             found[name] = Relation(
                 schema=schema,
@@ -46,7 +35,6 @@ def read_relations(endpoint: Endpoint) -> dict[str, Relation]:
                 partitioned=partitioned,
                 partitions=tuple(partitions),
                 rows=rows,
-                columns=tuple(columns.get(name, ())),
                 indexes=tuple(indexes),
             )
     return found
