@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bench.analysis.capacity import Capacity
     from bench.analysis.measurement import Finding, Measurement, Verdict
     from bench.analysis.summary import TrialSummary
+    from bench.analysis.tuning.outcome import TuningOutcome
     from bench.design.plan import Plan, Trial
     from bench.model.facts import PlanFact, RunFacts, TrialFacts
     from bench.model.sample import Samples
@@ -45,6 +46,8 @@ class Analysis:
     plans: tuple[PlanFact, ...]
     capacity: Capacity | None = None
     """The highest rate that meets the budgets, where the run searched for it."""
+    tuning: TuningOutcome | None = None
+    """What was tried and what is proven, where the run is a tuning."""
 
 
 def analyse(

@@ -38,7 +38,7 @@ class Plan(msgspec.Struct, frozen=True):
     treatments: tuple[dict[str, Level], ...]
     replicates: int
     estimated_s: float
-    design: Literal["grid", "adaptive", "capacity"] = "grid"
+    design: Literal["grid", "adaptive", "capacity", "tune"] = "grid"
 
 
 def identify(scenario: Scenario, swept: Mapping[str, Level]) -> dict[str, Level]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from bench.environment.account import server_account
 from bench.environment.binaries import embedded_bindir, major_version, missing_libraries, reachable_install
 from bench.environment.pgbouncer import CONSOLE_USER, PgBouncer, end_stray_pooler, find_pgbouncer
@@ -23,6 +25,10 @@ from bench.environment.state import (
     server_place,
     write_detached,
 )
+from bench.environment.tuning.journal import FILE as JOURNAL
+from bench.environment.tuning.journal import Journal
+from bench.environment.tuning.server_settings import restore_auto_conf
+from bench.environment.tuning.take_back import take_back
 from bench.model.endpoint import Endpoint
 from bench.model.errors import SetupError
 
@@ -106,8 +112,11 @@ def _start(where: Where, *, detached: bool) -> Environment:
     postgres, pooler, app_password, notes = _assemble(where)
     try:
         postgres.initialise()
+        journal = Journal(where.state_root / JOURNAL)
+        restore_auto_conf(postgres.data, postgres.account, journal)  # what a killed tuning left
         postgres.start(detached=detached)
         prepare_database(postgres.admin, app_password)
+        take_back(journal, postgres, lambda: None)
         pooler.start(postgres.port, detached=detached)
         environment = Environment(postgres, pooler, app_password, notes)
         if detached:
@@ -137,6 +146,19 @@ def _record(environment: Environment, where: Where) -> None:
     let_go(postgres.process)
     let_go(pooler.process)
     postgres.process = pooler.process = None
+
+
+def restart_server(environment: Environment, where: Where) -> None:
+    """Restart the server on its port, for settings that a reload does not change."""
+    postgres, root = environment.postgres, where.state_root.resolve()
+    detached = postgres.process is None
+    postgres.stop()
+    postgres.start(detached=detached, port=postgres.port)
+    state = read_detached(root) if detached else None
+    if state is not None and postgres.process is not None:
+        write_detached(root, msgspec.structs.replace(state, pg_pid=postgres.process.pid))
+        let_go(postgres.process)
+        postgres.process = None
 
 
 def find_running(where: Where) -> Environment | None:
@@ -260,6 +282,8 @@ def session(where: Where) -> Iterator[Environment]:
         running = find_running(where)
         if running is not None:
             _refuse_others(running, where)
+            journal = Journal(where.state_root / JOURNAL)
+            take_back(journal, running.postgres, lambda: restart_server(running, where))
             yield running
             return
         _clean_up(where)

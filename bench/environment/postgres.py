@@ -55,7 +55,7 @@ class Postgres:
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
         self._folder = folder
-        self._account = account
+        self.account = account
         self._password = password
 
     @property
@@ -71,16 +71,16 @@ class Postgres:
 
     def initialise(self) -> None:
         """Create the cluster with scram-sha-256 and the superuser's password, unless it is there already."""
-        make_folder(self._folder, self._account)
+        make_folder(self._folder, self.account)
         if self.data.is_dir():
             return
         unfinished = self._folder / "data.new"  # renamed when whole: initdb may be killed half-way
         secret = self._folder / "initial-password"
         shutil.rmtree(unfinished, ignore_errors=True)
-        write_private(secret, self._password + "\n", self._account)
+        write_private(secret, self._password + "\n", self.account)
         try:
             run_as(
-                self._account,
+                self.account,
                 [
                     self.bindir / "initdb", f"--pgdata={unfinished}", f"--username={ADMIN}", f"--pwfile={secret}",
                     "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums",
@@ -90,7 +90,7 @@ class Postgres:
         finally:
             secret.unlink(missing_ok=True)
         hba = (shipped_folder("schema") / "pg_hba.conf.tmpl").read_text()
-        write_private(unfinished / "pg_hba.conf", hba, self._account)
+        write_private(unfinished / "pg_hba.conf", hba, self.account)
         unfinished.rename(self.data)
 
     def _configure(self, settings: Mapping[str, str]) -> None:
@@ -104,7 +104,7 @@ class Postgres:
             libraries=", ".join(name for name in LIBRARIES if name not in missing),
             extra="\n".join(f"{name} = '{value}'" for name, value in sorted(quoted.items())),
         )
-        write_private(self.data / "postgresql.conf", text, self._account)
+        write_private(self.data / "postgresql.conf", text, self.account)
 
     def start(self, *, detached: bool, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
         """Start and wait until it answers. A port taken meanwhile is replaced by another, unless it was asked for."""
@@ -115,7 +115,7 @@ class Postgres:
             self.log.unlink(missing_ok=True)
             self.process = spawn(
                 [self.bindir / "postgres", "-D", self.data],
-                self._account,
+                self.account,
                 self.log,
                 dies_with_parent=None if detached else signal.SIGINT,
             )

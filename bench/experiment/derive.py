@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.analysis.analyse import analyse
+from bench.analysis.tuning.analyse import analyse_tuning
+from bench.design.plan import treat
 from bench.experiment.publish import publish
 from bench.experiment.restore import restore
 from bench.report.material import Material
+from bench.report.patch_files import render_patches
 from bench.report.sections.files import RawFile
 from bench.store.runs import open_run
 
@@ -31,6 +34,12 @@ RAW_FILES = {
     "measurements.parquet": "the same, one row per metric",
     "findings.json": "findings with evidence and patches",
     "verdict.json": "budget lines",
+    "tuning.json": "what was tried, and why",
+    "migration.sql": "indexes and statistics that are proven, with the way back",
+    "pgbouncer.ini": "settings of the pooler that are proven",
+    "postgresql.conf": "settings of the server that are proven",
+    "pool_asyncpg.py": "the advised pool as code for asyncpg",
+    "pool_psycopg.py": "the advised pool as code for psycopg",
     "trials": "samples, histograms, facts and plans of each trial",
 }
 
@@ -53,8 +62,15 @@ def derive(run: Path | str, results_root: Path, reports_root: Path, progress: Pr
     stored = (
         (each.trial, each.facts, each.samples(), each.plans()) for each in reader.trials() if each.failure is None
     )
-    analysis = analyse(reader.facts, ran.plan, ran.scenario, ran.treated, stored)
+    if ran.plan.design == "tune":
+        start = treat(ran.raw, {}, ran.source)
+        analysis = analyse_tuning(reader.facts, ran.plan, start, ran.treated, stored, reader.tuning)
+    else:
+        analysis = analyse(reader.facts, ran.plan, ran.scenario, ran.treated, stored)
     reader.write_derived(analysis.measurements, analysis.findings, analysis.verdict)
+    if analysis.tuning is not None:
+        advised = treat(ran.raw, analysis.tuning.change.scenario, ran.source)
+        reader.write_patch_files(render_patches(analysis.tuning, advised))
     progress.note("rendering the report")
     return Derived(reader.run_id, reader.path, _render(reader, ran.scenario, analysis, reports_root), analysis)
 

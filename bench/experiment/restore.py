@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.analysis.tuning.sides import scenario_of
 from bench.design.growth import offer, restore_scenarios
 from bench.experiment.scenario_file import Planned
 from bench.model.errors import StoreError
@@ -22,8 +23,12 @@ def restore(reader: RunReader) -> Planned:
     if facts.reported:
         return Planned(reader.scenario_text, source, facts.overrides, facts.quick, raw, scenario, plan, {})
     try:
-        treated = restore_scenarios(plan, raw, source)
-    except ValueError as error:
+        if plan.design == "tune":
+            tuning = reader.tuning
+            treated = {trial.id: scenario_of(trial.treatment, tuning, raw, source) for trial in plan.trials}
+        else:
+            treated = restore_scenarios(plan, raw, source)
+    except (KeyError, ValueError) as error:
         raise StoreError(
             f"{reader.path}: the plan does not follow from the scenario: {error}",
             evidence="scenario.toml or plan.json was changed after the run",

@@ -28,11 +28,12 @@ from bench.experiment.resume import reopen
 from bench.experiment.target import open_target
 from bench.experiment.trial import run_trial
 from bench.load.drivers import DRIVERS, find_driver
-from bench.model.errors import SetupError, StoreError
+from bench.model.errors import ScenarioError, SetupError, StoreError
 from bench.model.facts import Caveat, RunFacts
 from bench.store import runs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from bench.design.parameters import Populations
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from bench.experiment.scenario_file import Planned
     from bench.experiment.target import Target
     from bench.model.facts import PlanFact
+    from bench.model.scenario import Scenario
     from bench.store.writer import RunWriter
 
 PLANS_PER_OPERATION = 3
@@ -79,10 +81,10 @@ def run(request: Request, progress: Progress) -> Derived:
     with open_target(request.where, planned.scenario.dataset, progress) as target:
         check_connections(course.may_run(), target.usable_connections())
         populations = read_populations(target.direct, planned.scenario.operation)
-        with _open_writer(request, _facts(request, target, course)) as writer:
+        with open_writer(request, describe_run(request, target, course.may_run())) as writer:
             try:
                 course.recall(runs.RunReader(writer.path))
-                plans = _explain_reads(target, planned, populations)
+                plans = explain_reads(target, planned.scenario, populations)
                 _run_trials(target, course, populations, plans, writer, progress)
                 writer.record(_concluded(writer.facts, course))
                 folder = writer.finish()
@@ -104,16 +106,23 @@ def _choose_course(planned: Planned, progress: Progress) -> Course:
             return AdaptiveCourse(planned)
         case "capacity":
             return RateCourse(planned, progress)
+        case "tune":
+            raise ScenarioError(
+                "a tuning cannot be taken up: its pairs are neighbours in time",
+                remedy="Start it again with `bench tune`; `bench analyse` reads the trials that are kept.",
+            )
 
 
-def _open_writer(request: Request, facts: RunFacts) -> RunWriter:
+def open_writer(request: Request, facts: RunFacts) -> RunWriter:
+    """Begin the run's folder, or take up the one that the request names."""
     if request.resumes is not None:
         return reopen(request.resumes, request.results_root, facts)
     planned = request.planned
     return runs.create(request.results_root, facts, planned.text, planned.plan, describe_host())
 
 
-def _facts(request: Request, target: Target, course: Course) -> RunFacts:
+def describe_run(request: Request, target: Target, scenarios: Iterable[Scenario]) -> RunFacts:
+    """Return what holds for the whole run, which has no id yet; ``scenarios`` are those that may run."""
     planned = request.planned
     dataset = planned.scenario.dataset
     with_schema = inventory.read_inventory(target.admin)
@@ -127,7 +136,7 @@ def _facts(request: Request, target: Target, course: Course) -> RunFacts:
         bench_version=__version__,
         quick=planned.quick,
         command=request.command,
-        versions={**target.versions, **_driver_versions(course)},
+        versions={**target.versions, **_driver_versions(scenarios)},
         alembic_head=with_schema.alembic_head,
         schema_hash=migrations.schema_hash() if target.environment else None,
         row_counts=with_schema.row_counts,
@@ -143,9 +152,9 @@ def _concluded(facts: RunFacts, course: Course) -> RunFacts:
     return msgspec.structs.replace(facts, caveats=(*facts.caveats, *course.doubts()))
 
 
-def _driver_versions(course: Course) -> dict[str, str]:
+def _driver_versions(scenarios: Iterable[Scenario]) -> dict[str, str]:
     """Return the versions of the libraries that will be used; programs tell theirs when they run."""
-    names = {scenario.pool.driver for scenario in course.may_run()} & DRIVERS.keys()
+    names = {scenario.pool.driver for scenario in scenarios} & DRIVERS.keys()
     return {library: version for name in sorted(names) for library, version in find_driver(name).versions().items()}
 
 
@@ -160,11 +169,11 @@ def _commit() -> str:
     return done.stdout.strip()
 
 
-def _explain_reads(target: Target, planned: Planned, populations: Populations) -> list[PlanFact]:
+def explain_reads(target: Target, scenario: Scenario, populations: Populations) -> list[PlanFact]:
     """Explain every single-statement read as the load's role, with arguments from the scenario's own distribution."""
-    generator = np.random.default_rng(planned.scenario.run.seed)
+    generator = np.random.default_rng(scenario.run.seed)
     facts: list[PlanFact] = []
-    for operation in planned.scenario.operation:
+    for operation in scenario.operation:
         if operation.is_read:
             arguments = draw(operation.parameters, populations, PLANS_PER_OPERATION, generator)
             facts += explain(target.direct, operation, arguments)
@@ -196,7 +205,7 @@ def _run_trials(
                 failures.append(error)
                 continue
             writer.add_trial(trial, record.facts, record.samples, plans, scenario.load)
-            _record_versions(writer, record.versions)
+            record_versions(writer, record.versions)
             course.observe(trial, record.facts, record.samples)
             progress.trial_finished(trial, record.throughput)
         batch = _grow(course, writer)
@@ -216,6 +225,7 @@ def _grow(course: Course, writer: RunWriter) -> tuple[Trial, ...]:
     return new
 
 
-def _record_versions(writer: RunWriter, versions: dict[str, str]) -> None:
+def record_versions(writer: RunWriter, versions: dict[str, str]) -> None:
+    """Note versions that only a trial tells."""
     if not versions.items() <= writer.facts.versions.items():
         writer.record(msgspec.structs.replace(writer.facts, versions={**writer.facts.versions, **versions}))

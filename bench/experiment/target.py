@@ -44,6 +44,8 @@ class Target:
     environment: Environment | None
     caveats: tuple[Caveat, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+    pooler_extra: tuple[tuple[str, str], ...] = ()
+    """Settings of the pooler that a scenario has no keys for."""
 
     def prepare(self, scenario: Scenario) -> Endpoint:
         """Bring the pooler into the state the treatment asks for; returns where the load connects."""
@@ -56,7 +58,10 @@ class Target:
             )
         if self.environment is not None:
             settings = PoolerSettings(
-                scenario.pooler.mode, server_connections(scenario), scenario.pooler.max_prepared_statements
+                scenario.pooler.mode,
+                server_connections(scenario),
+                scenario.pooler.max_prepared_statements,
+                self.pooler_extra,
             )
             self.environment.pooler.apply(settings, self.pooled.dbname)
         return self.pooled

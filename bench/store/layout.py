@@ -17,6 +17,7 @@ RUN: Final = "run.json"
 SCENARIO: Final = "scenario.toml"
 PLAN: Final = "plan.json"
 HOST: Final = "host.json"
+TUNING: Final = "tuning.json"
 
 TRIALS: Final = "trials"
 SAMPLES: Final = "samples.parquet"

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bench.analysis.measurement import Verdict
+from bench.analysis.tuning.candidate import Tuning
 from bench.design.plan import Plan
 from bench.model.errors import StoreError
 from bench.model.facts import HostSummary, RunFacts, TrialFacts
@@ -16,7 +17,7 @@ from bench.store.names import check_name, is_finished
 from bench.store.samples import load_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bench.analysis.measurement import Finding, Measurement
@@ -95,6 +96,12 @@ class RunReader:
             return Plan(self.facts.scenario, (), (), 0, 0.0)
         return load_plan(self.path)
 
+    @cached_property
+    def tuning(self) -> Tuning:
+        """What the trials of a tuning are for; empty for one that ended before it had an idea."""
+        path = self.path / layout.TUNING
+        return codec.load(path, "tuning", Tuning) if path.exists() else Tuning()
+
     @property
     def scenario_text(self) -> str:
         """The scenario file, verbatim."""
@@ -159,3 +166,9 @@ class RunReader:
         if verdict is None:
             with writing(self.path / layout.VERDICT):
                 (self.path / layout.VERDICT).unlink(missing_ok=True)
+
+    def write_patch_files(self, files: Mapping[str, str]) -> None:
+        """Write what a tuning advises as files to use, by their names; raises ``StoreError``."""
+        for name, text in files.items():
+            check_name(name, "file")
+            replace_file(self.path / name, text.encode())

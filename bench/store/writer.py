@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from bench.analysis.tuning.candidate import Tuning
     from bench.design.plan import Plan, Trial
     from bench.model.facts import PlanFact, RunFacts, TrialFacts
     from bench.model.sample import Samples
@@ -109,6 +110,10 @@ class RunWriter:
         facts = msgspec.structs.replace(run_facts, run_id=self.run_id)
         replace_file(self.path / layout.RUN, codec.encode("run", facts))
         self.facts = facts
+
+    def write_tuning(self, tuning: Tuning) -> None:
+        """Replace ``tuning.json``, which says what the trials of a tuning are for; raises ``StoreError``."""
+        replace_file(self.path / layout.TUNING, codec.encode("tuning", tuning))
 
     def stop(self, status: Literal["interrupted", "failed"]) -> None:
         """Say in ``run.json`` how the run ended too early, and let go of the folder, which can be resumed."""

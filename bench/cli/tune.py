@@ -1,0 +1,88 @@
+"""`bench tune`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.cli.options import (
+    attach_options,
+    read_overrides,
+    read_where,
+    reports_option,
+    results_option,
+    server_options,
+    setting_option,
+)
+from bench.cli.output import json_option, verdict_code, warn_only_option
+from bench.cli.progress import choose_progress
+from bench.cli.repeat import repeatable
+from bench.cli.summary import judged
+from bench.cli.tuning_table import print_tuning
+from bench.experiment.run import Request
+from bench.experiment.tune import Tune, plan_tune, tune
+from bench.model.errors import ScenarioError
+from bench.model.units import Duration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command("tune")
+@click.argument("scenario")
+@click.option("--quick", is_flag=True, help="Shorter windows; says what it cannot claim.")
+@click.option(
+    "--budget", default="10m", show_default=True, metavar="TIME", help="When to stop measuring, such as 90s or 10m."
+)
+@setting_option
+@server_options
+@attach_options
+@results_option
+@reports_option
+@warn_only_option
+@json_option
+def command(
+    scenario: str,
+    *,
+    quick: bool,
+    budget: str,
+    settings: tuple[str, ...],
+    state_root: Path,
+    pg_bin: Path | None,
+    pgbouncer: Path | None,
+    dsn: str | None,
+    pooler_dsn: str | None,
+    pooler_admin_dsn: str | None,
+    results_root: Path,
+    reports_root: Path,
+    warn_only: bool,
+    as_json: bool,
+) -> None:
+    """Find out what would help SCENARIO, by how much, and prove it.
+
+    The scenario's own values are the start. A first look at a few pool sizes gives the ideas; each is then applied
+    alone and measured against the start in interleaved pairs, until the interval decides or the budget ends; what is
+    proven is measured together. Nothing stays applied.
+
+    \b
+    Examples:
+      bench tune rating_lookup
+      bench tune rating_lookup --set pool.size=2 --budget 5m --json
+    """
+    where = read_where(state_root, pg_bin, pgbouncer, (dsn, pooler_dsn, pooler_admin_dsn))
+    planned = plan_tune(scenario, read_overrides(settings, (), None), quick=quick)
+    request = Request(planned, where, results_root, reports_root, repeatable(sys.argv))
+    with choose_progress() as progress:
+        derived = tune(Tune(request, _seconds(budget)), progress)
+    print_tuning(derived, as_json=as_json)
+    sys.exit(verdict_code(judged(derived.analysis.verdict), warn_only=warn_only))
+
+
+def _seconds(text: str) -> float:
+    try:
+        return Duration.parse(re.sub(r"(?<=\d)m$", "min", text)).seconds  # 10m is what people type
+    except ValueError as error:
+        raise ScenarioError(f"`--budget {text}`: {error}", remedy="Write for example `--budget 10m`.") from None

@@ -1,0 +1,1 @@
+"""What `bench tune` applies to servers, and how every bit of it is taken back."""
