@@ -23,6 +23,7 @@ COMMANDS = {
     "plan": "print the trials of a scenario; runs nothing",
     "run": "run a scenario or a sweep, then analyse and report",
     "capacity": "find the highest offered rate that meets the budgets",
+    "swarm": "run a scenario on Locust, on one machine or many",
     "analyse": "derive measurements and findings again from raw data",
     "report": "render the HTML report of a run again",
 }

@@ -1,0 +1,23 @@
+"""The intended starts of one worker of a swarm, from what the master knows too: a lost worker's stay on the books."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.design.arrivals import intended_starts
+
+if TYPE_CHECKING:
+    from bench.load.job import Share
+    from bench.model.sample import Nanoseconds
+    from bench.model.scenario import OpenLoop
+
+_STREAM = 1
+"""Sets these random numbers apart from those of the arguments, which only the worker draws."""
+
+
+def starts_of(load: OpenLoop, share: Share, seed: int, length_ns: int) -> Nanoseconds:
+    """Return the sorted instants in ``[0, length_ns)`` at which the worker of this share must start an operation."""
+    generator = np.random.default_rng([seed, share.worker, _STREAM])
+    return intended_starts(load, length_ns, share.rate_share, generator)

@@ -1,0 +1,42 @@
+"""The scenario as a Locust user."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from locust import User, task
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_STOPPING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.load.swarm.session import Session
+
+
+def build_user(session: Callable[[], Session], failed: Callable[[Exception], None]) -> type[User]:
+    """Return a user class whose users live in the session of their process. ``failed`` hears of a bug of ours."""
+
+    class ScenarioUser(User):
+        """One client, user, or place in flight, by the scenario's load model."""
+
+        @task
+        def live(self) -> None:
+            """Run operations, each when its time has come, until the session is over.
+
+            One task for all of them: what Locust does between tasks would be time that no operation accounts for.
+            """
+            mine = session()
+            with contextlib.closing(mine.enter()) as instants:
+                for intended in instants:
+                    try:
+                        mine.perform(intended)
+                    except Exception as error:  # noqa: BLE001 - a bug of ours, which Locust would only log
+                        failed(error)
+                        break
+                    if self._state == LOCUST_STATE_STOPPING:
+                        break
+            raise StopUser
+
+    return ScenarioUser
