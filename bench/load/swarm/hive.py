@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 LISTEN_S = 30.0
 PREPARE_S = 90.0
 GATHER_S = 45.0
+FAREWELL_S = 5.0
 AGAIN_S = 8.0
 """How long a later trial waits for workers that were there before: they need a moment to be ready again."""
 
@@ -92,13 +94,17 @@ class Swarm:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in (*self._workers, *([self._master] if self._master else [])):
+        master, self._master = self._master, None
+        if master is not None and self.spec.expected > self.spec.local:
+            master.terminate()  # so that it can send the workers of other machines home
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                master.wait(FAREWELL_S)
+        for process in (*self._workers, *([master] if master else [])):
             process.kill()
             process.wait()
         self._workers.clear()
-        if self._master is not None:
+        if master is not None:
             self._pipe.close()
-            self._master = None
 
     def _start_master(self) -> None:
         self._pipe, theirs = Pipe()

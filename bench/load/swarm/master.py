@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import signal
 import sys
 import time
 import traceback
@@ -54,6 +55,7 @@ class Master:
         self._shown = settings.web is not None
         self._shares: dict[str, int] = {}
         self._members: dict[str, Member] = {}
+        self._seen: set[str] = set()
         self._trial = 0
         environment = Environment(
             user_classes=[build_user(_no_session, _raise)],
@@ -65,6 +67,7 @@ class Master:
         self._runner.register_message(CLOCK, self._hear_time)
         if settings.web is not None:
             environment.create_web_ui(*settings.web)
+        gevent.signal_handler(signal.SIGTERM, self._quit)
 
     def serve(self) -> None:
         """Run orders until the pipe ends."""
@@ -82,6 +85,11 @@ class Master:
                 self._send(Failed(f"the master failed: {error}", traceback.format_exc(), remedy, bug=True))
             finally:
                 self._dismiss()
+
+    def _quit(self) -> None:
+        """Send all workers home and end."""
+        self._runner.quit()
+        os._exit(0)
 
     # The pipe would block all greenlets, so a thread waits at it.
 
@@ -124,7 +132,7 @@ class Master:
         end_ns = start_ns + order.scenario.run.warmup + order.scenario.run.window
         deadline_s = (end_ns + order.drain_ns - time.monotonic_ns()) / 1e9 + SILENT_S
         self._wait(lambda: all(each.complete or each.failed or self._is_gone(each) for each in members), deadline_s)
-        late = tuple(host_of(client_id) for client_id in self._runner.clients if client_id not in present)
+        late = tuple(host_of(client_id) for client_id in self._runner.clients if client_id not in self._seen)
         self._send(Gathered(tuple(member.give_back(start_ns) for member in members), late, idle))
 
     def _assemble(self, order: Order) -> list[str]:
@@ -132,6 +140,7 @@ class Master:
         clients = self._runner.clients
         self._wait(lambda: len(clients.ready) >= order.expected, order.wait_s)
         present = sorted((node.id for node in clients.ready), key=self._runner.get_worker_index)
+        self._seen.update(clients)
         if len(present) < order.least:
             raise _GivenUp(
                 Failed(

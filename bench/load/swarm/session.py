@@ -14,7 +14,7 @@ from bench.design.parameters import mix, stream
 from bench.load.performer import needs_rows
 from bench.load.probe import Probe
 from bench.load.recorder import Recorder
-from bench.load.swarm.arrivals import starts_of
+from bench.load.swarm.arrivals import endless_starts, starts_of
 from bench.load.swarm.instants import closed_loop, open_loop, thinking_user
 from bench.load.swarm.performer import build_performer
 from bench.load.swarm.pool import open_pool
@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from bench.load.swarm.wire import Assignment
     from bench.model.endpoint import Endpoint
     from bench.model.ports import Arguments
+    from bench.model.scenario import UserLoop
 
 PART_S = 0.25
 """How often samples leave the worker: what a lost one has not sent is lost, and packing many at once is a pause."""
 CUT_OFF_S = 2.0
+NEVER_NS = 2**62
 _THINK_RING = 65_536
 
 
@@ -57,6 +59,7 @@ class Session:
         self._primed = 0
         self._sent = 0
         self._late_ns = 0
+        self._kept = True
         self.listener: Callable[[Row], None] | None = None
         """Hears of every operation, for Locust's own statistics."""
 
@@ -94,7 +97,8 @@ class Session:
         return [stream(op, populations, self._generator, share.worker, share.workers) for op in operations]
 
     def _record(self, row: Row) -> None:
-        self._recorder.record(row)
+        if self._kept:
+            self._recorder.record(row)
         if self.listener is not None:
             self.listener(row)
 
@@ -109,11 +113,27 @@ class Session:
             starts = starts_of(load, share, self._assignment.seed, end_ns - start_ns) + start_ns
             self._starts_ns = iter(starts.tolist())
         elif not isinstance(load, ClosedLoop):
-            drawn = self._generator.exponential(load.think_time, _THINK_RING).astype(np.int64).tolist()
-            self._thinks_ns = itertools.cycle(drawn)
+            self._thinks_ns = self._draw_thinks(load)
         self._probe = Probe(self._timetable, start_ns + scenario.run.warmup, end_ns, self._opened)
         self._open.enter_context(self._probe)
         self._begun.set()
+
+    def stand(self) -> None:
+        """Let the users go at once and without an end, as plain Locust does; samples go to the listener alone."""
+        load, share = self._assignment.scenario.load, self._assignment.share
+        start_ns = self._timetable.now()
+        self._span_ns = (start_ns, NEVER_NS)
+        self._kept = False
+        if isinstance(load, OpenLoop):
+            endless = endless_starts(load, share, self._assignment.seed)
+            self._starts_ns = (start_ns + instant_ns for instant_ns in endless)
+        elif not isinstance(load, ClosedLoop):
+            self._thinks_ns = self._draw_thinks(load)
+        self._begun.set()
+
+    def _draw_thinks(self, load: UserLoop) -> Iterator[int]:
+        drawn = self._generator.exponential(load.think_time, _THINK_RING).astype(np.int64).tolist()
+        return itertools.cycle(drawn)
 
     def enter(self) -> Generator[int]:
         """Wait for the start; then give one user the intended starts of its operations, each when its time has come."""

@@ -12,29 +12,27 @@ import msgspec
 from gevent.lock import RLock
 from locust.env import Environment
 from locust.exception import RPCError
+from locust.runners import MASTER_HEARTBEAT_TIMEOUT
 
 from bench.load.failure import describe_failure
 from bench.load.job import Failed, Ready
 from bench.load.swarm.order import WorkerSettings
 from bench.load.swarm.pool import versions
 from bench.load.swarm.session import Session
-from bench.load.swarm.user import build_user
+from bench.load.swarm.user import build_user, show_operations
 from bench.load.swarm.wire import ANSWER, ASSIGN, CLOCK, END, START, pack, unpack
 from bench.load.tether import die_with
 from bench.model.errors import BenchError, SetupError
-from bench.model.sample import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from locust.runners import WorkerRunner
 
-    from bench.load.swarm.performer import Row
     from bench.load.swarm.wire import Answer, Assignment
     from bench.model.endpoint import Endpoint
     from bench.model.scenario import Scenario
 
-_NS_PER_MS = 1e6
 UNREACHABLE = 3
 
 
@@ -49,7 +47,7 @@ class Worker:
         self._endpoint: Endpoint | None = None
         self._lock = RLock()
         self._runner: WorkerRunner
-        self.user_class = build_user(self._present, self._fail)
+        self.user_class = build_user(self.present, self.fail)
 
     def attach(self, runner: WorkerRunner) -> None:
         """Listen to the master of a runner."""
@@ -58,7 +56,13 @@ class Worker:
             runner.register_message(kind, answer, concurrent=True)
         runner.register_message(CLOCK, self._tell_time)
 
-    def _present(self) -> Session:
+    @property
+    def assigned(self) -> bool:
+        """Whether a master has given this worker a trial."""
+        return self._session is not None
+
+    def present(self) -> Session:
+        """Return the session of the present trial; raises ``SetupError`` without one."""
         if self._session is None:
             raise SetupError(
                 "users were spawned before a trial was assigned",
@@ -69,7 +73,8 @@ class Worker:
     def _send(self, answer: Answer) -> None:
         self._runner.send_message(ANSWER, {"trial": self._trial, "answer": pack(answer)})
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """Tell the master what went wrong."""
         endpoint = self._endpoint
         if endpoint is None:
             raise error
@@ -92,10 +97,10 @@ class Worker:
                 self._send(Failed(error.problem, error.evidence, error.remedy))
                 return
             except Exception as error:  # noqa: BLE001 - whatever it is, the master must hear of it
-                self._fail(error)
+                self.fail(error)
                 return
             if assignment.shown:
-                self._session.listener = _show(environment, assignment.scenario)
+                self._session.listener = show_operations(environment, assignment.scenario)
             self._send(Ready({"locust": locust.__version__, **versions()}))
 
     def _run(self, environment: Environment, msg: Any) -> None:
@@ -107,7 +112,7 @@ class Worker:
             session.begin(msg.data["start_ns"])
             session.finish(self._send, self._cut_off)
         except Exception as error:  # noqa: BLE001 - the same
-            self._fail(error)
+            self.fail(error)
 
     def _cut_off(self, wait_s: float) -> None:
         self._runner.user_greenlets.kill(timeout=wait_s)
@@ -121,25 +126,6 @@ class Worker:
         if self._session is not None:
             self._session.__exit__()
             self._session = None
-
-
-def _show(environment: Environment, scenario: Scenario) -> Callable[[Row], None]:
-    """Return what tells Locust's statistics, and so its web page, of each operation, in ms as they expect."""
-    names = [operation.name for operation in scenario.operation]
-    fire: Callable[..., None] = environment.events.request.fire
-
-    def listen(row: Row) -> None:
-        intended, _, _, completed, _, operation, outcome = row
-        fire(
-            request_type="sql",
-            name=names[operation],
-            response_time=max(0, completed - intended) / _NS_PER_MS,
-            response_length=0,
-            exception=None if outcome == Outcome.OK else Outcome(outcome).label,
-            context={},
-        )
-
-    return listen
 
 
 def _addresses(settings: WorkerSettings) -> Callable[[Scenario], Endpoint]:
@@ -170,6 +156,10 @@ def main() -> None:
         sys.exit(UNREACHABLE)
     worker.attach(runner)
     runner.greenlet.join()
+    heard = runner.last_heartbeat_timestamp
+    if heard is not None and time.time() - heard > MASTER_HEARTBEAT_TIMEOUT:
+        sys.stderr.write(f"the master at {settings.master_host}:{settings.master_port} has gone silent\n")
+        sys.exit(UNREACHABLE)
 
 
 if __name__ == "__main__":
