@@ -18,7 +18,7 @@ from bench.cli.options import (
     results_option,
     server_options,
 )
-from bench.cli.output import json_option, verdict_code, warn_only_option
+from bench.cli.output import COULD_NOT_RUN, json_option, verdict_code, warn_only_option
 from bench.cli.progress import choose_progress
 from bench.cli.repeat import repeatable, resume_command
 from bench.cli.summary import judged, print_outcome
@@ -146,6 +146,8 @@ def command(
     with choose_progress() as progress:
         derived = run(request, progress)
     print_outcome(derived, as_json=as_json, kind="swarm")
+    if not any(measurement.valid for measurement in derived.analysis.measurements):
+        sys.exit(COULD_NOT_RUN)  # a lost worker and the like: there is nothing to judge
     sys.exit(verdict_code(judged(derived.analysis.verdict), warn_only=warn_only))
 
 
