@@ -16,6 +16,7 @@ from tests.benchmarks import (
     numbers,
     recording_overhead,
     seeding_rate,
+    swarm,
 )
 from tests.benchmarks.bed import test_bed
 
@@ -35,7 +36,7 @@ def main() -> None:
     """Run the rows asked for, all of them by default."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "rows", nargs="*", help="headline recording driver locust pgbench open frozen collectors numbers seeding"
+        "rows", nargs="*", help="headline recording driver locust pgbench open frozen collectors numbers seeding swarm"
     )
     parser.add_argument("--pairs", type=int, default=6)
     options = parser.parse_args()
@@ -53,6 +54,7 @@ def main() -> None:
             "collectors": lambda: [collectors.measure(bed, pairs=pairs)],
             "numbers": lambda: _numbers(bed),
             "seeding": lambda: seeding_rate.measure(bed),
+            "swarm": lambda: swarm.measure(bed, pairs=pairs),
         }
         for name, measure in rows.items():
             if not wanted or name in wanted:

@@ -200,6 +200,8 @@ class Master:
     def _dismiss(self) -> None:
         """Take all users home, so that every worker is ready for the next trial."""
         if self._runner.state not in (STATE_INIT, STATE_STOPPING, STATE_STOPPED):
+            for node in self._runner.clients.all:
+                node.user_classes_count = {}  # as of the last report, seconds ago; Locust would wait for the next
             self._runner.stop()
         for member in self._members.values():
             self._runner.send_message(END, {}, member.client_id)

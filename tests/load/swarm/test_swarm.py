@@ -74,18 +74,10 @@ def test_steps_pass_values_on_within_one_transaction(two: Swarm) -> None:
     assert set(samples.outcome.tolist()) == {int(Outcome.OK)}
 
 
-@pytest.mark.parametrize(
-    ("sql", "outcome", "said"),
-    [
-        ("SELECT $1::int / 0", Outcome.SQL_ERROR, "division by zero"),
-        ("SELECT $1::int WHERE false", Outcome.NO_ROWS, None),
-    ],
-)
-def test_an_error_becomes_an_outcome_with_an_example(two: Swarm, sql: str, outcome: Outcome, said: str | None) -> None:
-    collected = run(two, scenario(PLUS.replace("SELECT $1::int + 1", sql), **DIRECT))
-    assert set(collected.samples.outcome.tolist()) == {int(outcome)}
-    assert list(collected.examples) == ([outcome] if said else [])
-    assert said is None or said in collected.examples[outcome]
+def test_an_error_becomes_an_outcome_with_an_example(two: Swarm) -> None:
+    collected = run(two, scenario(PLUS.replace("SELECT $1::int + 1", "SELECT 1 / ($1::int - $1::int)"), **DIRECT))
+    assert set(collected.samples.outcome.tolist()) == {int(Outcome.SQL_ERROR)}
+    assert collected.examples == {Outcome.SQL_ERROR: "division by zero"}
 
 
 def test_an_operation_that_outlasts_the_drain_is_cut_off_and_booked(two: Swarm) -> None:
