@@ -31,6 +31,7 @@ from bench.experiment.swarm import local_spec, on_locust
 from bench.load.swarm.hive import SwarmSpec, start_worker
 from bench.load.swarm.order import WorkerSettings
 from bench.model.errors import ScenarioError, SetupError
+from bench.model.scenario_text import Overrides
 
 if TYPE_CHECKING:
     import subprocess
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from bench.environment.attached import Attachment
     from bench.experiment.scenario_file import Planned
     from bench.model.scenario import Scenario
-    from bench.model.scenario_text import Overrides
 
 LOCUST_PORT = 5557
 """Locust's own default, where its workers look for a master."""
@@ -133,6 +133,8 @@ def command(
             )
         sys.exit(_serve(where, (master_host, master_port), workers or 1))
     overrides = read_overrides(settings, sweeps, replicates)
+    if resume is None and (count := expected or workers):  # so that the run's own folder says how many there were
+        overrides = overrides.then(Overrides({"pool.workers": count}))
     planned = _plan(scenario, resume, overrides, results_root, quick=quick)
     spec = _spec(planned.scenario, workers, expected, is_master=is_master)
     spec = dataclasses.replace(

@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from bench.cli.swarm import command
+from bench.model.errors import ScenarioError
 from bench.model.sample import Outcome
 from bench.store.runs import RunReader
+from tests.experiment.runs import SCENARIO
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bench.environment.embedded import Environment
     from tests.experiment.runs import Bench
 
@@ -36,11 +41,11 @@ def test_a_swarm_offers_what_a_local_run_offers_and_leaves_the_same_folder(bench
     """Totals are the sum over the workers; the medians differ by the two libraries, so they are compared loosely."""
     (bench.folder / "rate.toml").write_text(RATE)
     totals, medians, drivers = [], [], []
-    for command, driver in (("run", "asyncpg"), ("swarm", "locust")):
-        done = bench.run(command, "rate.toml", "--json")
+    for verb, driver in (("run", "asyncpg"), ("swarm", "locust")):
+        done = bench.run(verb, "rate.toml", "--json")
         assert done.returncode == 0, done.stderr
         document = json.loads(done.stdout)
-        assert document["kind"] == command
+        assert document["kind"] == verb
         reader = RunReader(bench.folder / document["path"])
         (trial,) = reader.trials()
         samples = trial.samples()
@@ -62,7 +67,7 @@ def test_a_swarm_offers_what_a_local_run_offers_and_leaves_the_same_folder(bench
 def test_two_lines_make_a_scenario_a_locust_user(bench: Bench, environment: Environment) -> None:
     file = bench.folder / "locustfile.py"
     file.write_text('from bench.experiment.locustfile import user_class\nUser = user_class("plus.toml")\n')
-    command = [
+    locust = [
         sys.executable,
         "-m",
         "locust",
@@ -78,7 +83,7 @@ def test_two_lines_make_a_scenario_a_locust_user(bench: Bench, environment: Envi
         "--json",
     ]
     variables = {"PATH": "/usr/bin:/bin", "BENCH_APP_DSN": environment.app.dsn(), "PYTHONPATH": ":".join(sys.path)}
-    done = subprocess.run(command, cwd=bench.folder, env=variables, capture_output=True, text=True, check=False)
+    done = subprocess.run(locust, cwd=bench.folder, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)
     assert (row["method"], row["name"], row["num_failures"]) == ("sql", "plus", 0)
@@ -95,16 +100,21 @@ def test_no_command_is_patched_by_gevent() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["--worker"], "Give `--dsn`"),
         (["--worker", "plus.toml"], "serves the scenario of its master"),
         (["plus.toml", "--workers", "1", "--expect-workers", "2"], "2 workers are expected, and 1 are started here"),
         (["plus.toml", "--workers", "0"], "0 workers are expected"),
         (["plus.toml", "--master", "--workers", "3", "--expect-workers", "2"], "counts the local ones too"),
     ],
 )
-def test_what_makes_no_swarm_is_refused_before_anything_starts(bench: Bench, arguments: list[str], said: str) -> None:
-    done = bench.run("swarm", *arguments)
-    assert done.returncode == 2
-    assert said in done.stderr
+def test_what_makes_no_swarm_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plus.toml").write_text(SCENARIO)
+    with pytest.raises(ScenarioError) as refused:
+        command.main(arguments, standalone_mode=False)
+    assert said in f"{refused.value.problem} {refused.value.remedy}"
 
 
 @pytest.mark.pg
@@ -114,10 +124,3 @@ def test_workers_that_do_not_come_end_the_run_with_the_cure(bench: Bench) -> Non
     assert done.returncode == 3
     assert "1 of 2 workers connected within 1 s" in done.stderr
     assert "bench swarm --worker" in done.stderr
-
-
-def test_a_worker_that_is_told_no_database_says_which_option_tells_it(tmp_path: Bench) -> None:
-    command = [sys.executable, "-m", "bench", "swarm", "--worker"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "--dsn" in done.stderr

@@ -131,7 +131,15 @@ class Master:
             self._runner.send_message(START, data, member.client_id)
         end_ns = start_ns + order.scenario.run.warmup + order.scenario.run.window
         deadline_s = (end_ns + order.drain_ns - time.monotonic_ns()) / 1e9 + SILENT_S
-        self._wait(lambda: all(each.complete or each.failed or self._is_gone(each) for each in members), deadline_s)
+        self._wait(lambda: self._is_over(members) or self._is_stopped(), deadline_s)
+        if self._is_stopped() and not self._is_over(members):
+            raise _GivenUp(
+                Failed(
+                    "the load was stopped on Locust's page before the trial was over",
+                    "",
+                    "Leave the page to show the load: the scenario states it.",
+                )
+            )
         late = tuple(host_of(client_id) for client_id in self._runner.clients if client_id not in self._seen)
         self._send(Gathered(tuple(member.give_back(start_ns) for member in members), late, idle))
 
@@ -187,6 +195,12 @@ class Master:
                     "Look at that machine; the run goes on with its other trials.",
                 )
             )
+
+    def _is_over(self, members: Sequence[Member]) -> bool:
+        return all(member.complete or member.failed or self._is_gone(member) for member in members)
+
+    def _is_stopped(self) -> bool:
+        return self._runner.state in (STATE_STOPPING, STATE_STOPPED)
 
     def _is_gone(self, member: Member) -> bool:
         node = self._runner.clients.get(member.client_id)

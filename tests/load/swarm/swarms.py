@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
-from typing import TYPE_CHECKING
+import socket
+from typing import TYPE_CHECKING, Any
 
 from bench.load.swarm.hive import Swarm, SwarmSpec
 
@@ -19,9 +21,17 @@ if TYPE_CHECKING:
 DRAIN_NS = 500_000_000
 
 
-def swarm(environment: Environment, workers: int = 2) -> Swarm:
-    """Return a swarm of this machine, not yet entered."""
-    return Swarm(SwarmSpec(workers, workers), environment.app, environment.pooled)
+def swarm(environment: Environment, **settings: Any) -> Swarm:
+    """Return a swarm with two workers of this machine, not yet entered."""
+    spec = dataclasses.replace(SwarmSpec(2, 2), **settings)
+    return Swarm(spec, environment.app, environment.pooled)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on at the moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def run(swarm: Swarm, what: Scenario, during: Callable[[SwarmTrial], None] | None = None) -> Collected:

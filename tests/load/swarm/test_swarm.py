@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 import time
+import urllib.request
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from bench.load.priming import rounds
+from bench.model.errors import SetupError
 from bench.model.sample import Outcome
-from tests.load.swarm.swarms import kill, run, swarm
+from tests.load.swarm.swarms import free_port, kill, run, swarm
 from tests.load.trials import PLUS, STEPS, open_loop, scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from bench.environment.embedded import Environment
     from bench.load.swarm.hive import Swarm, SwarmTrial
@@ -119,3 +125,41 @@ def test_a_lost_worker_invalidates_the_trial_and_the_next_names_who_is_missing(e
     assert [note.code for note in again.notes] == ["missing-workers"]
     assert 598 <= len(again.samples) <= 602
     assert set(again.samples.outcome.tolist()) == {int(Outcome.OK)}
+
+
+def test_a_load_that_is_stopped_on_the_page_is_no_trial_and_the_next_is_whole(environment: Environment) -> None:
+    page = ("127.0.0.1", free_port())
+    with swarm(environment, web=page) as shown:
+
+        def stop(trial: SwarmTrial) -> None:
+            time.sleep(max(0.0, trial.start_ns / 1e9 + 0.2 - time.monotonic()))
+            with urllib.request.urlopen(f"http://127.0.0.1:{page[1]}/stop", data=b"") as answer:
+                assert answer.status == 200
+
+        with pytest.raises(SetupError, match="stopped on Locust's page"):
+            run(shown, scenario(**DIRECT), stop)
+        collected = run(shown, scenario(**DIRECT))
+        with urllib.request.urlopen(f"http://127.0.0.1:{page[1]}/") as answer:
+            assert b"Locust" in answer.read()
+    assert collected.notes == ()
+    assert set(collected.samples.outcome.tolist()) == {int(Outcome.OK)}
+
+
+def test_a_plain_locust_worker_with_a_two_line_file_serves_our_master(environment: Environment, tmp_path: Path) -> None:
+    """The master's scenario runs, whatever the file names."""
+    (tmp_path / "plus.toml").write_text(PLUS)
+    (tmp_path / "locustfile.py").write_text(
+        'from bench.experiment.locustfile import user_class\nUser = user_class("plus.toml")\n'
+    )
+    what = scenario(STEPS, **DIRECT)
+    with swarm(environment, local=1, host="127.0.0.1") as mixed:
+        command = [sys.executable, "-m", "locust", "--worker", "--master-port", str(mixed.port)]
+        variables = {**os.environ, "BENCH_APP_DSN": environment.app.dsn(), "PYTHONPATH": os.pathsep.join(sys.path)}
+        with subprocess.Popen(command, cwd=tmp_path, env=variables, stderr=subprocess.DEVNULL) as guest:
+            try:
+                collected = run(mixed, what)
+            finally:
+                guest.kill()
+    assert collected.notes == ()
+    assert set(collected.samples.worker.tolist()) == {0, 1}
+    assert set(collected.samples.outcome.tolist()) == {int(Outcome.OK)}
