@@ -24,6 +24,7 @@ COMMANDS = {
     "run": "run a scenario or a sweep, then analyse and report",
     "capacity": "find the highest offered rate that meets the budgets",
     "tune": "try changes one by one and prove which help",
+    "swarm": "run a scenario on Locust, on one machine or many",
     "analyse": "derive measurements and findings again from raw data",
     "report": "render the HTML report of a run again",
     "config": "print configuration for a server or a pooler, with formulas; --verify tries it",

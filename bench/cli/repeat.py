@@ -11,6 +11,8 @@ ADDRESSES = ("--dsn", "--pooler-dsn", "--pooler-admin-dsn")
 HIDDEN = "…"
 KEPT = ("state_root", "pg_bin", "pgbouncer", "dsn", "pooler_dsn", "pooler_admin_dsn", "results_root", "reports_root")
 """Parameters that say where a run takes place; what it does is in its folder."""
+SWARM = ("workers", "is_master", "expected", "wait_s", "bind_host", "bind_port", "web", "web_host", "web_port")
+"""The same for `bench swarm`: which workers it takes."""
 
 
 def repeatable(arguments: list[str]) -> tuple[str, ...]:
@@ -35,13 +37,17 @@ def resume_command() -> tuple[str, ...]:
     A connection string is shown as it was given, unless it holds a password.
     """
     context = click.get_current_context()
-    parts = ["bench", "run"]
+    parts = ["bench", "swarm" if context.command.name == "swarm" else "run"]
     for parameter in context.command.params:
         name, value = parameter.name or "", context.params.get(parameter.name or "")
         given = context.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
-        if name in KEPT and given and value is not None:
+        if name in (*KEPT, *SWARM) and given and value is not None:
             option = max(parameter.opts, key=len)
-            parts += [option, _without_password(str(value)) if option in ADDRESSES else str(value)]
+            parts += (
+                [option]
+                if value is True
+                else [option, _without_password(str(value)) if option in ADDRESSES else str(value)]
+            )
     return tuple(parts)
 
 

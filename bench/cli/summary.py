@@ -19,8 +19,8 @@ _COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 _SEVERITIES = ("high", "warning")
 
 
-def print_outcome(derived: Derived, *, as_json: bool) -> None:
-    """Print the outcome for a person, or as the one JSON document that scripts read."""
+def print_outcome(derived: Derived, *, as_json: bool, kind: str = "run") -> None:
+    """Print the outcome for a person, or as the one JSON document of this kind that scripts read."""
     verdict = derived.analysis.verdict
     capacity = derived.analysis.capacity
     if as_json:
@@ -31,7 +31,7 @@ def print_outcome(derived: Derived, *, as_json: bool) -> None:
             "verdict": verdict.verdict,
         }
         found = {} if capacity is None else {"capacity": msgspec.to_builtins(capacity)}
-        print_json("run" if capacity is None else "capacity", {**document, **found})
+        print_json(kind if capacity is None else "capacity", {**document, **found})
         return
     click.echo("")
     click.secho(derived.analysis.answer.headline, bold=True)

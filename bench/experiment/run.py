@@ -25,6 +25,7 @@ from bench.experiment.course import GridCourse
 from bench.experiment.derive import derive
 from bench.experiment.preflight import check_connections
 from bench.experiment.resume import reopen
+from bench.experiment.swarm import open_swarm
 from bench.experiment.target import open_target
 from bench.experiment.trial import run_trial
 from bench.load.drivers import DRIVERS, find_driver
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from bench.experiment.progress import Progress
     from bench.experiment.scenario_file import Planned
     from bench.experiment.target import Target
+    from bench.load.swarm.hive import Swarm, SwarmSpec
     from bench.model.facts import PlanFact
     from bench.model.scenario import Scenario
     from bench.store.writer import RunWriter
@@ -72,6 +74,8 @@ class Request:
     """The unfinished run to take up; ``planned`` is then its own."""
     resume_command: tuple[str, ...] = ("bench", "run")
     """What to type to take this run up again, but for ``--resume`` and its id."""
+    swarm: SwarmSpec | None = None
+    """Master and workers for the driver ``locust``; without it, workers of this machine alone."""
 
 
 def run(request: Request, progress: Progress) -> Derived:
@@ -85,7 +89,9 @@ def run(request: Request, progress: Progress) -> Derived:
             try:
                 course.recall(runs.RunReader(writer.path))
                 plans = explain_reads(target, planned.scenario, populations)
-                _run_trials(target, course, populations, plans, writer, progress)
+                with open_swarm(request.swarm, course.may_run(), target, progress) as swarm:
+                    load = _Load(target, populations, swarm)
+                    _run_trials(load, course, plans, writer, progress)
                 writer.record(_concluded(writer.facts, course))
                 folder = writer.finish()
             except BaseException as error:
@@ -180,14 +186,16 @@ def explain_reads(target: Target, scenario: Scenario, populations: Populations) 
     return facts
 
 
-def _run_trials(
-    target: Target,
-    course: Course,
-    populations: Populations,
-    plans: list[PlanFact],
-    writer: RunWriter,
-    progress: Progress,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """What every trial needs."""
+
+    target: Target
+    populations: Populations
+    swarm: Swarm | None
+
+
+def _run_trials(load: _Load, course: Course, plans: list[PlanFact], writer: RunWriter, progress: Progress) -> None:
     """Run what is pending and what the course adds; a trial that cannot run is recorded and the others go on."""
     failures: list[SetupError] = []
     batch = writer.pending() or _grow(course, writer)
@@ -197,7 +205,7 @@ def _run_trials(
         for trial in batch:
             scenario = course.scenario(trial)
             try:
-                record = run_trial(target, scenario, trial, populations)
+                record = run_trial(load.target, scenario, trial, load.populations, load.swarm)
             except SetupError as error:
                 writer.fail_trial(trial, str(error))
                 course.miss(trial)

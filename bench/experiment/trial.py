@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bench.design.parameters import Populations
     from bench.design.plan import Trial
     from bench.experiment.target import Target
+    from bench.load.swarm.hive import Swarm, SwarmTrial
     from bench.model.sample import Samples
     from bench.model.scenario import Scenario
 
@@ -59,16 +60,28 @@ def _observe(target: Target, *, pooled: bool) -> Iterator[Observation]:
         yield Observation(server, pooler)
 
 
-def run_trial(target: Target, scenario: Scenario, trial: Trial, populations: Populations) -> TrialRecord:
-    """Run one trial; raises ``SetupError`` where the load could not begin or a worker died."""
-    pooled = scenario.pooler.kind != "none"
+def _choose_generator(
+    target: Target, scenario: Scenario, trial: Trial, populations: Populations, swarm: Swarm | None
+) -> Workers | Pgbench | SwarmTrial:
     endpoint = target.prepare(scenario)
     cores = len(os.sched_getaffinity(0))
-    generator: Workers | Pgbench
     if scenario.pool.driver == "pgbench":
-        generator = Pgbench(target.pgbench(), endpoint, scenario, populations, trial.seed, cores)
-    else:
-        generator = Workers(endpoint, scenario, populations, trial.seed, cores)
+        return Pgbench(target.pgbench(), endpoint, scenario, populations, trial.seed, cores)
+    if swarm is not None and scenario.pool.driver == "locust":
+        return swarm.trial(scenario, populations, trial.seed)
+    return Workers(endpoint, scenario, populations, trial.seed, cores)
+
+
+def run_trial(
+    target: Target, scenario: Scenario, trial: Trial, populations: Populations, swarm: Swarm | None = None
+) -> TrialRecord:
+    """Run one trial; raises ``SetupError`` where the load could not begin or a worker died.
+
+    ``swarm`` carries the trials of the driver ``locust``.
+    """
+    pooled = scenario.pooler.kind != "none"
+    cores = len(os.sched_getaffinity(0))
+    generator = _choose_generator(target, scenario, trial, populations, swarm)
     with generator, _observe(target, pooled=pooled) as observation:
         started_utc = datetime.now(UTC).isoformat(timespec="milliseconds")
         start_ns = generator.start()
@@ -98,6 +111,6 @@ def run_trial(target: Target, scenario: Scenario, trial: Trial, populations: Pop
         load_average_1m=os.getloadavg()[0],
         pooler=pooler,
         server=server,
-        notes=target.caveats,
+        notes=(*target.caveats, *collected.notes),
     )
     return TrialRecord(trial, collected.samples, facts, generator.versions)

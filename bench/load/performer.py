@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from bench.model.ports import Arguments, Execute, OpenPool
+    from bench.model.scenario import Operation
 
 _OK = int(Outcome.OK)
 _NO_ROWS = int(Outcome.NO_ROWS)
@@ -20,6 +21,12 @@ _UNFINISHED = int(Outcome.UNFINISHED)
 def first_line(error: BaseException) -> str:
     """Return what a server or a library said, without the details below it: those may hold rows of the database."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def needs_rows(operation: Operation) -> bool:
+    """Tell whether an empty answer means that the arguments missed the data."""
+    last = operation.steps[-1].sql.strip().casefold()
+    return not operation.empty_ok and (last.startswith(("select", "with", "table")) or "returning" in last)
 
 
 def _judgement(pool: OpenPool, examples: dict[Outcome, str]) -> Callable[[Exception], int]:

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 PLAN_THRESHOLD = 5
 """Executions of a prepared statement before PostgreSQL considers its generic plan (plancache.c)."""
-PREPARE_THRESHOLDS = {"psycopg": 5}
+PREPARE_THRESHOLDS = {"psycopg": 5, "locust": 5}
 """Executions before a driver prepares a statement at all; the others do so at once."""
-FORGET_ON_ROLLBACK = frozenset({"psycopg"})
+FORGET_ON_ROLLBACK = frozenset({"psycopg", "locust"})
 """Drivers that drop all prepared statements of a connection when a transaction on it is rolled back."""
 ROLLED_BACK = "poolbench_rolled_back"
 
-_OF_THE_STATEMENT = frozenset(
+OF_THE_STATEMENT = frozenset(
     {
         Outcome.QUERY_TIMEOUT,
         Outcome.CONSTRAINT,
@@ -106,7 +106,7 @@ async def _succeeds(pool: OpenPool, primer: Execute, connection: object, values:
     except NoRowToBind as missing:
         return bool(missing.args[0] == (ROLLED_BACK,))
     except Exception as error:
-        if pool.classify(error) in _OF_THE_STATEMENT:
+        if pool.classify(error) in OF_THE_STATEMENT:
             return False
         raise
     return True

@@ -57,8 +57,8 @@ class _Itimerspec(ctypes.Structure):
     _fields_ = (("it_interval", _Timespec), ("it_value", _Timespec))
 
 
-class TimerfdTimetable:
-    """A heap of calls over one Linux timerfd, read by the running event loop."""
+class TimerHeap:
+    """A heap of calls over one Linux timerfd; an event loop calls ``_due`` whenever the descriptor is readable."""
 
     def __init__(self) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
@@ -72,13 +72,11 @@ class TimerfdTimetable:
         self._order = itertools.count()
         self._armed_ns = 0
         self.now = time.monotonic_ns
-        asyncio.get_running_loop().add_reader(self._fd, self._due)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.get_running_loop().remove_reader(self._fd)
         os.close(self._fd)
 
     def call_at(self, instant_ns: int, call: Callable[[int], None]) -> None:
@@ -105,3 +103,15 @@ class TimerfdTimetable:
             call(instant_ns)
         if heap and (not self._armed_ns or heap[0][0] < self._armed_ns):
             self._arm(heap[0][0])
+
+
+class TimerfdTimetable(TimerHeap):
+    """A timetable read by the running asyncio loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        asyncio.get_running_loop().add_reader(self._fd, self._due)
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.get_running_loop().remove_reader(self._fd)
+        super().__exit__()

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import os
-import signal
 import sys
-import traceback
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
@@ -19,35 +16,30 @@ from bench.design.arrivals import intended_starts
 from bench.design.parameters import mix, stream
 from bench.load.closed_loop import run_closed_loop
 from bench.load.drivers import find_driver
-from bench.load.job import Done, Failed, Ready
+from bench.load.failure import describe_failure
+from bench.load.job import Done, Ready
 from bench.load.open_loop import OpenArrivals
-from bench.load.performer import build_performer
+from bench.load.performer import build_performer, needs_rows
 from bench.load.priming import prime
 from bench.load.probe import Probe
 from bench.load.recorder import Recorder
+from bench.load.tether import die_with
 from bench.load.timetable import TimerfdTimetable, sleep_until
 from bench.load.users import run_users
-from bench.model.errors import BenchError, SetupError
+from bench.model.errors import SetupError
 from bench.model.facts import WorkerFacts
 from bench.model.scenario import ClosedLoop, OpenLoop, UserLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-    from bench.load.job import Job
+    from bench.load.job import Failed, Job
     from bench.model.ports import Arguments
     from bench.model.sample import Outcome
-    from bench.model.scenario import Operation
 
 _THINK_RING = 65_536
 _CUT_OFF_S = 0.1
 _CUT_OFF_ROUNDS = 100
-
-
-def _needs_rows(operation: Operation) -> bool:
-    """Tell whether an empty answer means that the arguments missed the data."""
-    last = operation.steps[-1].sql.strip().casefold()
-    return not operation.empty_ok and (last.startswith(("select", "with", "table")) or "returning" in last)
 
 
 async def _load(
@@ -126,7 +118,7 @@ async def _run(job: Job, pipe: Connection) -> Done:
                 mix=mix(scenario.operation, generator),
                 executes=executes,
                 arguments=arguments(),
-                needs_rows=[_needs_rows(operation) for operation in scenario.operation],
+                needs_rows=[needs_rows(operation) for operation in scenario.operation],
                 record=recorder.record,
                 examples=examples,
             )
@@ -164,41 +156,12 @@ def _answer(job: Job, pipe: Connection) -> Done | Failed:
     try:
         return uvloop.run(_run(job, pipe))
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
-        return _failure(job, error)
-
-
-def _failure(job: Job, error: Exception) -> Failed:
-    """Tell a server that cannot be reached, which is the user's, from an error of ours."""
-    causes = error.exceptions if isinstance(error, BaseExceptionGroup) else (error,)
-    for cause in causes:
-        if isinstance(cause, BenchError):
-            return Failed(cause.problem, cause.evidence, cause.remedy)
-    text = "; ".join(f"{type(cause).__name__}: {cause}" for cause in causes)
-    foreign = (OSError, TimeoutError)
-    if all(isinstance(cause, foreign) or type(cause).__module__.startswith(("asyncpg", "psycopg")) for cause in causes):
-        return Failed(
-            f"worker {job.share.worker} could not use its pool at {job.endpoint.host}:{job.endpoint.port}",
-            text,
-            "Check that server and pooler run, know this user, and allow so many connections; `bench doctor` helps.",
-        )
-    remedy = "This is a bug in poolbench; please report it with the traceback."
-    return Failed(f"worker {job.share.worker} failed: {text}", traceback.format_exc(), remedy, bug=True)
-
-
-def _die_with(parent: int) -> None:
-    """Ask the kernel to end this process when its parent dies, however it dies: no load may outlive its run.
-
-    The signal is bound to the thread that started this process: workers are started from the main thread.
-    """
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before we asked
-        os._exit(1)
+        return describe_failure(job.share.worker, job.endpoint, error)
 
 
 def main() -> None:
     """Serve one job; the arguments are the file descriptor it comes over and the parent's process id."""
-    _die_with(int(sys.argv[2]))
+    die_with(int(sys.argv[2]))
     pipe = Connection(int(sys.argv[1]))
     try:
         job: Job = pipe.recv()

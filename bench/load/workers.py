@@ -165,6 +165,8 @@ class Workers:
         """Wait for an instant of the monotonic clock; a worker that fails before it is a ``SetupError`` at once."""
         while (left_ns := instant_ns - time.monotonic_ns()) > 0:
             spoke = wait([worker.pipe for worker in self._workers], left_ns / 1e9)
+            if time.monotonic_ns() >= instant_ns:  # a wait lasts whole milliseconds: what came after the end is no news
+                return
             for worker in self._workers:
                 if worker.pipe in spoke:
                     worker.receive(0)

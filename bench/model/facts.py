@@ -41,6 +41,8 @@ class WorkerFacts(_Facts, frozen=True):
     rss_bytes: int
     executions_per_connection_min: int
     """Operations the least used connection had served when the window began (prepare threshold check)."""
+    host: str = ""
+    """Name of the worker's machine; empty where it is the machine of the run."""
 
 
 class PoolGauges(_Facts, frozen=True):

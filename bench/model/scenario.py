@@ -134,7 +134,7 @@ Load = ClosedLoop | OpenLoop | UserLoop
 class Pool(_Part, frozen=True):
     """The pool inside the client. ``size`` counts the connections of all workers together."""
 
-    driver: Literal["asyncpg", "asyncpg-queue", "psycopg", "pgbench"] = "asyncpg"
+    driver: Literal["asyncpg", "asyncpg-queue", "psycopg", "pgbench", "locust"] = "asyncpg"
     size: int = 10
     min_size: int | None = None
     prewarm: bool = True

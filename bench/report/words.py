@@ -57,7 +57,7 @@ SPLIT_PARTS = {
     "unexplained": "unexplained",
 }
 _SETTING = re.compile(
-    r"\b(load\.(?:clients|rate|users)|pool\.(?:size|driver)|pooler\.kind) (\d+(?:\.\d+)?\b|[a-z]\w+\b)"
+    r"\b(load\.(?:clients|rate|users)|pool\.(?:size|driver)|pooler\.kind) (\d+(?:,\d{3})*(?:\.\d+)?\b|[a-z]\w+\b)"
 )
 _LONGEST_LEVEL = 100
 _LONGEST_NAME = 120
@@ -123,8 +123,9 @@ def plain(text: str) -> str:
 
 
 def _level(text: str) -> Level:
+    number = text.replace(",", "")
     try:
-        return float(text) if "." in text else int(text)
+        return float(number) if "." in number else int(number)
     except ValueError:
         return text
 

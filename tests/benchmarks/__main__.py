@@ -18,6 +18,7 @@ from tests.benchmarks import (
     recording_overhead,
     same_against_same,
     seeding_rate,
+    swarm,
 )
 from tests.benchmarks.bed import test_bed
 
@@ -39,7 +40,7 @@ def main() -> None:
     parser.add_argument(
         "rows",
         nargs="*",
-        help="headline recording driver locust pgbench open frozen collectors numbers seeding same adaptive",
+        help="headline recording driver locust pgbench open frozen collectors numbers same seeding swarm adaptive",
     )
     parser.add_argument("--pairs", type=int, default=6)
     options = parser.parse_args()
@@ -58,6 +59,7 @@ def main() -> None:
             "numbers": lambda: _numbers(bed),
             "same": lambda: same_against_same.measure(bed, pairs=max(20, pairs)),
             "seeding": lambda: seeding_rate.measure(bed),
+            "swarm": lambda: swarm.measure(bed, pairs=pairs),
         }
         for name, measure in rows.items():
             if not wanted or name in wanted:

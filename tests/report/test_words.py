@@ -75,6 +75,7 @@ def test_sentences_of_the_analysis_lose_their_keys() -> None:
     assert plain("pool.size 8, pooler.kind pgbouncer, load.rate 2500.5") == (
         "pool size 8, through pgbouncer, 2,500.5/s offered"
     )
+    assert plain("At load.rate 1,000 pool.size 6") == "At 1,000/s offered pool size 6"
     assert plain("`run.replicates` and pool.size") == "`run.replicates` and pool.size"
 
 
