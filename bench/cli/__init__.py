@@ -24,6 +24,9 @@ COMMANDS = {
     "run": "run a scenario or a sweep, then analyse and report",
     "capacity": "find the highest offered rate that meets the budgets",
     "analyse": "derive measurements and findings again from raw data",
+    "baseline": "give runs names to compare with",
+    "compare": "tell whether one run is worse than another",
+    "gate": "judge a run by budgets and against a baseline; for CI",
     "report": "render the HTML report of a run again",
 }
 

@@ -32,6 +32,7 @@ FORMATS: Final[dict[str, int]] = {
     "measurements": 1,
     "findings": 1,
     "verdict": 1,
+    "gate": 1,
 }
 """The format written now, by kind."""
 

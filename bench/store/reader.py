@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from bench.analysis.gate.result import GateResult
 from bench.analysis.measurement import Verdict
 from bench.design.plan import Plan
 from bench.model.errors import StoreError
@@ -133,6 +134,16 @@ class RunReader:
     def verdict(self) -> Verdict:
         """Return what ``write_derived`` stored last."""
         return self._derived(layout.VERDICT, "verdict", Verdict)
+
+    def gate(self) -> GateResult:
+        """Return what ``write_gate`` stored last."""
+        return self._derived(layout.GATE, "gate", GateResult)
+
+    def write_gate(self, result: GateResult) -> Path:
+        """Store the last judgement of a gate in place of an earlier one; returns its file."""
+        path = self.path / layout.GATE
+        replace_file(path, codec.encode("gate", result))
+        return path
 
     def _derived(self, name: str, kind: str, form: type[codec.T]) -> codec.T:
         path = self.path / name
