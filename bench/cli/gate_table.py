@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from bench.experiment.gate import Gated
     from bench.report.gate import GateDocument
 
+_WIDTH = 200
+"""Letters of a line in a log, which does not wrap."""
 _COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 
 
@@ -31,22 +34,24 @@ def print_gate(gated: Gated, kind: str, *, as_json: bool) -> None:
         }
         print_json(kind, document)
         return
-    _print(lay_out_gate(result), Console(highlight=False, soft_wrap=True))
+    _print(lay_out_gate(result), Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH))
 
 
 def _print(document: GateDocument, console: Console) -> None:
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
     for title in ("verdict", "operation", "what", "observed", "limit or baseline", "change"):
-        table.add_column(title, no_wrap=True)
+        table.add_column(title, overflow="fold")
     for row in document.rows:
         word = Text(row.verdict, style=_COLOURS[row.verdict] if row.counts else "dim")
         table.add_row(word, *(Text(cell) for cell in (row.operation, row.what, row.observed, row.against, row.change)))
     if document.treatment:
         console.print(Text(document.treatment, style="dim"))
-    console.print(table, crop=False, overflow="ignore")
+    console.print(table)
     for row in document.rows:
         if row.counts and row.verdict != "pass":
-            console.print(Text(f"{row.verdict}: {row.what}, {row.operation}: {row.reason}", style=_COLOURS[row.verdict]))
+            console.print(
+                Text(f"{row.verdict}: {row.what}, {row.operation}: {row.reason}", style=_COLOURS[row.verdict])
+            )
     for difference in document.allowed:
         console.print(Text(f"allowed difference: {difference}", style="yellow"))
     for note in document.notes:

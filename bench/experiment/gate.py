@@ -69,7 +69,7 @@ def compare_runs(baseline: str, candidate: str, question: Question) -> Gated:
     """Compare two runs or baselines; budgets do not count."""
     question.check()
     first, second = (find_side(name, question.results_root) for name in (baseline, candidate))
-    if first.run_id == second.run_id:
+    if first.folder == second.folder:
         raise ScenarioError(
             f"both sides are the run {first.run_id}",
             remedy="Name two runs, the baseline first and the candidate second.",
@@ -87,5 +87,5 @@ def _terms(candidate: Side, baseline: Side | None, question: Question) -> Terms:
 
 
 def _store(result: GateResult, candidate: Side, baseline: Side | None, question: Question) -> Gated:
-    reader = open_run(candidate.run_id, question.results_root)
+    reader = open_run(candidate.folder, question.results_root)
     return Gated(result, candidate, baseline, reader.write_gate(result))

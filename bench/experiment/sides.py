@@ -52,6 +52,7 @@ def read_side(run: str | Path, results_root: Path, budgets: Sequence[str] = (), 
         summaries=analysis.summaries,
         plans=analysis.plans,
         notes=(f"{len(failed)} trial(s) of {reader.run_id} could not run",) if failed else (),
+        folder=str(reader.path),
     )
     if not reader.facts.reported:
         refuse_empty(side, reader.path)

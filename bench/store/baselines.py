@@ -65,9 +65,12 @@ def set_baseline(name: str, baseline: Baseline, results_root: Path) -> Baseline 
     document = _read(path) if path.exists() else _empty()
     before = document.get("baseline", {}).get(name)
     old = None if before is None else _convert(path, name, before)
-    table = tomlkit.table()
-    table.update({key: value for key, value in msgspec.to_builtins(baseline).items() if value})
-    document.setdefault("baseline", tomlkit.table(is_super_table=True))[name] = table
+    table = document.setdefault("baseline", tomlkit.table(is_super_table=True)).setdefault(name, tomlkit.table())
+    for key, value in msgspec.to_builtins(baseline).items():
+        if value:
+            table[key] = value
+        elif key in table:
+            del table[key]
     _write(path, document)
     return old
 

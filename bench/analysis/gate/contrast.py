@@ -35,6 +35,8 @@ class Contrast:
     detectable: float | None = None
     """Relative change that would have been found significant with probability 0.8."""
     refused: Refused | None = None
+    spotless: bool = False
+    """True where not one operation of the candidate failed."""
 
 
 def contrast(baseline: Sequence[float], candidate: Sequence[float], unit: str, *, paired: bool) -> Contrast:
@@ -73,7 +75,9 @@ def contrast_shares(
     half = (seen.high - seen.low) / 2 if seen else 0.0
     n = min(len(baseline), len(candidate))
     return Contrast(
-        difference=Estimate(point, point - max(down, half), point + max(up, half), LEVEL, n, "1"), p=over_trials.p
+        difference=Estimate(point, point - max(down, half), point + max(up, half), LEVEL, n, "1"),
+        p=over_trials.p,
+        spotless=counts[1][0] == 0,
     )
 
 

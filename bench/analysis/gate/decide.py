@@ -93,6 +93,8 @@ def _by_difference(one: Compared, difference: Estimate, p: float | None, sizes: 
         return _Decision(Change.REGRESSION, "fail", f"{seen} is beyond {quantity(margin, unit)}")
     if evident and better:
         return _Decision(Change.IMPROVEMENT, "pass", f"{seen} is beyond {quantity(margin, unit)}")
+    if one.contrast.spotless:
+        return _Decision(Change.INCONCLUSIVE, "pass", f"not one operation failed; so few exclude no more than {high}")
     worst = difference.high if one.smaller_is_better else -difference.low
     if worst <= margin:
         return _Decision(Change.INCONCLUSIVE, "pass", f"not worse by more than {quantity(margin, unit)}: {seen}")

@@ -32,6 +32,8 @@ class Side:
     summaries: tuple[TrialSummary, ...]
     plans: tuple[PlanFact, ...]
     notes: tuple[str, ...] = ()
+    folder: str = ""
+    """Where the run lies; it may have been renamed since it got its id."""
 
     @property
     def operations(self) -> tuple[str, ...]:
