@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.gate_options import judging_options, read_question
-from bench.cli.gate_table import print_gate
+from bench.cli.gate_options import conclude, judging_options, output_options, read_outputs, read_question
 from bench.cli.options import results_option
 from bench.cli.output import json_option, verdict_code, warn_only_option
 from bench.experiment.gate import compare_runs
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 @click.argument("baseline")
 @click.argument("candidate")
 @judging_options
+@output_options
 @results_option
 @warn_only_option
 @json_option
@@ -32,6 +32,11 @@ def command(
     relative: str,
     absolute: str,
     differences: tuple[str, ...],
+    junit: Path | None,
+    sarif: Path | None,
+    markdown: Path | None,
+    smaller_is_better: Path | None,
+    github: bool,
     results_root: Path,
     warn_only: bool,
     as_json: bool,
@@ -45,6 +50,7 @@ def command(
       bench compare main latest --metric response_time.p99
     """
     question = read_question(results_root, (), metrics, relative, absolute, differences)
+    outputs = read_outputs(junit, sarif, markdown, smaller_is_better, github=github)
     gated = compare_runs(baseline, candidate, question)
-    print_gate(gated, "compare", as_json=as_json)
+    conclude(gated, outputs, question, "compare", as_json=as_json)
     sys.exit(verdict_code(gated.result.verdict, warn_only=warn_only))

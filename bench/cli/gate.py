@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.gate_options import judging_options, read_question
-from bench.cli.gate_table import print_gate
+from bench.cli.gate_options import conclude, judging_options, output_options, read_outputs, read_question
 from bench.cli.options import budget_option, results_option
 from bench.cli.output import json_option, verdict_code, warn_only_option
 from bench.experiment.gate import gate_run
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--baseline", metavar="NAME", help="Compare with the run of this name (`bench baseline`).")
 @budget_option
 @judging_options
+@output_options
 @results_option
 @warn_only_option
 @json_option
@@ -34,6 +34,11 @@ def command(
     relative: str,
     absolute: str,
     differences: tuple[str, ...],
+    junit: Path | None,
+    sarif: Path | None,
+    markdown: Path | None,
+    smaller_is_better: Path | None,
+    github: bool,
     results_root: Path,
     warn_only: bool,
     as_json: bool,
@@ -46,9 +51,11 @@ def command(
     \b
     Examples:
       bench gate latest
+      bench gate latest --baseline main --junit gate.xml --sarif gate.sarif --github
       bench gate latest --baseline main --budget 'p99(pool_wait) < 5ms' --budget 'plan(base_rate) uses ix_rates_*'
     """
     question = read_question(results_root, budgets, metrics, relative, absolute, differences)
+    outputs = read_outputs(junit, sarif, markdown, smaller_is_better, github=github)
     gated = gate_run(run, baseline, question)
-    print_gate(gated, "gate", as_json=as_json)
+    conclude(gated, outputs, question, "gate", as_json=as_json)
     sys.exit(verdict_code(gated.result.verdict, warn_only=warn_only))

@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.cli.output import print_json
-from bench.report.gate import lay_out_gate
 
 if TYPE_CHECKING:
     from bench.experiment.gate import Gated
@@ -22,19 +21,19 @@ _WIDTH = 200
 _COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 
 
-def print_gate(gated: Gated, kind: str, *, as_json: bool) -> None:
+def print_gate(gated: Gated, document: GateDocument, kind: str, *, as_json: bool) -> None:
     """Print the judgement for a person, or as the one JSON document that scripts read."""
     result = gated.result
     if as_json:
-        document: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "run_id": result.run_id,
             "path": str(gated.path.parent),
             "report": None,
             **msgspec.to_builtins(result),
         }
-        print_json(kind, document)
+        print_json(kind, fields)
         return
-    _print(lay_out_gate(result), Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH))
+    _print(document, Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH))
 
 
 def _print(document: GateDocument, console: Console) -> None:

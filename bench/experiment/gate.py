@@ -54,6 +54,8 @@ class Gated:
     candidate: Side
     baseline: Side | None
     path: Path
+    source: str | None = None
+    """The scenario's file where it was named for this gate."""
 
 
 def gate_run(run: str, baseline: str | None, question: Question) -> Gated:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bench.report.numbers import count, limit, with_interval
-from bench.report.words import describe
+from bench.report.scenario_lines import line_of
+from bench.report.words import describe, reveal
 
 if TYPE_CHECKING:
     from bench.analysis.gate.result import GateLine, GateResult
@@ -32,9 +33,22 @@ class GateRow:
     change: str
     reason: str
     counts: bool
+    line: int
+    """Where the scenario states it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a judgement comes from: the scenario's file as a reader of the repository knows it, and when it ran."""
+
+    source: str = ""
+    """Path of the scenario's file, relative to the repository."""
+    text: str = ""
+    started_utc: str = "1970-01-01T00:00:00+00:00"
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateDocument:
     """What every renderer of a judgement starts from."""
 
@@ -48,6 +62,7 @@ class GateDocument:
     rows: tuple[GateRow, ...]
     allowed: tuple[str, ...]
     notes: tuple[str, ...]
+    origin: Origin
 
     @property
     def deciding(self) -> tuple[GateRow, ...]:
@@ -55,22 +70,24 @@ class GateDocument:
         return tuple(row for row in self.rows if row.counts)
 
 
-def lay_out_gate(result: GateResult) -> GateDocument:
+def lay_out_gate(result: GateResult, origin: Origin | None = None) -> GateDocument:
     """Lay out a judgement, the lines that count first, the worst first."""
+    origin = origin or Origin()
     ordered = sorted(result.lines, key=lambda line: (not line.counts, _WORST_FIRST.index(line.verdict)))
     treatments = {describe(line.treatment) for line in ordered if line.treatment}
     common = treatments.pop() if len(treatments) == 1 else ""
-    rows = tuple(_row(line, common) for line in ordered)
+    rows = tuple(_row(line, common, origin) for line in ordered)
     return GateDocument(
         verdict=result.verdict,
         sentence=_sentence(result, rows),
-        scenario=result.scenario,
-        run_id=result.run_id,
-        baseline=result.baseline or "",
+        scenario=reveal(result.scenario),
+        run_id=reveal(result.run_id),
+        baseline=reveal(result.baseline or ""),
         treatment=common,
         rows=rows,
-        allowed=tuple(map(str, result.allowed)),
-        notes=result.notes,
+        allowed=tuple(reveal(str(difference)) for difference in result.allowed),
+        notes=tuple(map(reveal, result.notes)),
+        origin=origin,
     )
 
 
@@ -81,27 +98,29 @@ def _sentence(result: GateResult, rows: tuple[GateRow, ...]) -> str:
     said = ", ".join(f"{number} {words[verdict]}" for verdict, number in numbers.items() if number)
     against = f" against {result.baseline}" if result.baseline else ""
     how = ", both sides interleaved" if result.paired else ""
-    return f"{result.scenario}{against}{how}: {count(len(mine), 'line')}, {said}"
+    return f"{reveal(result.scenario)}{reveal(against)}{how}: {count(len(mine), 'line')}, {said}"
 
 
-def _row(line: GateLine, common: str) -> GateRow:
+def _row(line: GateLine, common: str, origin: Origin) -> GateRow:
     unit = "%" if line.unit == "1" else line.unit
     treatment = describe(line.treatment) if line.treatment else ""
-    what = f"{line.name} ({treatment})" if treatment and not common else line.name
-    operation = "all" if line.operation == _ALL else line.operation
+    name = reveal(line.name)
+    what = f"{name} ({treatment})" if treatment and not common else name
+    operation = "all" if line.operation == _ALL else reveal(line.operation)
     return GateRow(
-        key=" · ".join(part for part in (line.kind, line.name, line.operation, treatment) if part),
+        key=" · ".join(part for part in (line.kind, name, reveal(line.operation), treatment) if part),
         kind=line.kind,
         verdict=line.verdict,
         what=what,
-        name=line.name,
+        name=name,
         operation=operation,
         treatment=treatment,
         observed=with_interval(line.observed, unit) if line.observed else "not measured" if line.kind != "plan" else "",
         against=_against(line, unit),
         change=_change(line),
-        reason=line.reason + ("" if line.confirmed is None else _confirmation(confirmed=line.confirmed)),
+        reason=reveal(line.reason) + ("" if line.confirmed is None else _confirmation(confirmed=line.confirmed)),
         counts=line.counts,
+        line=line_of(origin.text, line.name, line.operation),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bench.analysis.gate.result import GateLine
 from bench.analysis.wording import percent, quantity
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from bench.analysis.gate.metrics import Sizes
     from bench.analysis.measurement import Judgement
     from bench.stats.estimate import Estimate
+
+
+NOT_WORSE: Final = "not worse"
 
 
 class _Decision(NamedTuple):
@@ -32,6 +35,7 @@ def decide(one: Compared, p: float | None, sizes: Sizes, floor: float | None) ->
     else:
         reason = seen.refused.reason if seen.refused else "there is no value to compare"
         decision = _Decision(Change.INCONCLUSIVE, "inconclusive", reason)
+    unknown = decision.change is Change.INCONCLUSIVE
     return GateLine(
         kind="comparison",
         name=one.metric,
@@ -46,7 +50,7 @@ def decide(one: Compared, p: float | None, sizes: Sizes, floor: float | None) ->
         difference=seen.difference,
         margin=decision.margin,
         p=p,
-        change=decision.change.value,
+        change=NOT_WORSE if decision.verdict == "pass" and unknown else decision.change.value,
     )
 
 

@@ -12,6 +12,8 @@ from bench.model.scenario import Level
 from bench.stats.estimate import Estimate
 
 Kind = Literal["budget", "comparison", "plan"]
+Change = Literal["", "regression", "improvement", "equivalent", "not worse", "inconclusive"]
+"""``not worse``: whether anything changed is not known, but no change for the worse that matters is possible."""
 
 
 class GateLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +37,7 @@ class GateLine(msgspec.Struct, frozen=True, kw_only=True):
     difference: Estimate | None = None
     margin: float | None = None
     p: float | None = None
-    change: Literal["", "regression", "improvement", "equivalent", "inconclusive"] = ""
+    change: Change = ""
     limit: float | None = None
     counts: bool = True
     confirmed: bool | None = None
