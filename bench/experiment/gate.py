@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.analysis.gate.compare import Terms
+from bench.analysis.gate.confirm import confirm, has_failed
 from bench.analysis.gate.floors import floors_of_runs
-from bench.analysis.gate.identity import check_allowed
+from bench.analysis.gate.identity import check_allowed, differences, refuse_others
 from bench.analysis.gate.judge import judge_gate
 from bench.analysis.gate.metrics import COMPARED, Sizes, check_metrics
+from bench.experiment.restore import restore
+from bench.experiment.run import Request
+from bench.experiment.run import run as run_scenario
 from bench.experiment.sides import earlier_runs, find_side, read_baseline, read_side
 from bench.model.budget import parse_budget
 from bench.model.errors import ScenarioError
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 
     from bench.analysis.gate.result import GateResult
     from bench.analysis.gate.side import Side
+    from bench.environment.attached import Attachment
+    from bench.environment.embedded import Where
+    from bench.experiment.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +65,45 @@ class Gated:
     """The scenario's file where it was named for this gate."""
 
 
-def gate_run(run: str, baseline: str | None, question: Question) -> Gated:
-    """Judge a stored run by its budgets and, where one is named, against a baseline; stores ``gate.json``."""
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """Where a failed run is measured again."""
+
+    where: Where | Attachment
+    reports_root: Path
+    command: tuple[str, ...]
+
+
+def gate_run(run: str, baseline: str | None, question: Question, again: Rerun | None, progress: Progress) -> Gated:
+    """Judge a stored run by its budgets and, where one is named, against a baseline; stores ``gate.json``.
+
+    With ``again`` a failure counts only if a run of the same scenario, made now, fails too.
+    """
     question.check()
     other = None if baseline is None else read_baseline(baseline, question.results_root)
     candidate = read_side(run, question.results_root, question.budgets)
-    result = judge_gate(candidate, other, _terms(candidate, other, question))
+    terms = _terms(candidate, other, question)
+    result = judge_gate(candidate, other, terms)
+    if again is not None and has_failed(result):
+        progress.note("a line failed: running the scenario again, to confirm it")
+        repeated = _repeat(candidate, question, again, progress)
+        result = confirm(result, judge_gate(repeated, other, terms))
     return _store(result, candidate, other, question)
+
+
+def _repeat(candidate: Side, question: Question, again: Rerun, progress: Progress) -> Side:
+    planned = restore(open_run(candidate.folder, question.results_root))
+    if planned.plan.design != "grid":
+        raise ScenarioError(
+            f"{candidate.run_id} was searched, not planned: it cannot be repeated alike",
+            remedy="Gate a run of the whole grid, or leave out `--rerun`.",
+        )
+    derived = run_scenario(
+        Request(planned, again.where, question.results_root, again.reports_root, again.command), progress
+    )
+    side = read_side(derived.path, question.results_root, question.budgets)
+    refuse_others(differences(candidate.identity, side.identity), question.allowed)
+    return side
 
 
 def compare_runs(baseline: str, candidate: str, question: Question) -> Gated:

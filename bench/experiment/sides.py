@@ -27,36 +27,40 @@ def read_side(run: str | Path, results_root: Path, budgets: Sequence[str] = (), 
 
     Raises ``StoreError`` where it cannot be judged: unfinished, damaged, without a trial, without a valid one.
     """
+    side = read_block(run, results_root, budgets, name)
+    if not open_run(run, results_root).facts.reported:
+        refuse_empty(side, side.folder)
+    return side
+
+
+def read_block(run: str | Path, results_root: Path, budgets: Sequence[str] = (), name: str = "") -> Side:
+    """Do as ``read_side``, but leave it to the caller to refuse what holds nothing valid: a part of a side may not."""
     reader = open_run(run, results_root)
     _refuse_unfinished(reader)
     ran = restore(reader)
-    scenario = (
-        decode(Overrides(budgets=tuple(budgets)).apply(ran.raw, ran.source), ran.source) if budgets else ran.scenario
-    )
     if ran.plan.design == "capacity" and budgets:
         raise ScenarioError(
             f"{reader.run_id} searched for a capacity: its budgets decided what it tried",
             remedy="State them when it runs: `bench capacity … --budget`.",
         )
-    ended = [trial for trial in reader.trials() if trial.failure is None]
-    failed = [trial for trial in reader.trials() if trial.failure is not None]
-    stored = ((each.trial, each.facts, each.samples(), each.plans()) for each in ended)
+    raw = Overrides(budgets=tuple(budgets)).apply(ran.raw, ran.source)
+    scenario = decode(raw, ran.source) if budgets else ran.scenario
+    trials = list(reader.trials())
+    stored = ((each.trial, each.facts, each.samples(), each.plans()) for each in trials if each.failure is None)
     analysis = analyse(reader.facts, ran.plan, scenario, ran.treated, stored)
-    side = Side(
+    failed = sum(each.failure is not None for each in trials)
+    return Side(
         name=name or reader.run_id,
         run_id=reader.run_id,
-        identity=_identify(reader),
+        identity=identify_run(reader.facts, reader.host, ran.scenario, ran.plan.treatments),
         scenario=scenario,
         verdict=analysis.verdict,
         measurements=analysis.measurements,
         summaries=analysis.summaries,
         plans=analysis.plans,
-        notes=(f"{len(failed)} trial(s) of {reader.run_id} could not run",) if failed else (),
+        notes=(f"{failed} trial(s) of {reader.run_id} could not run",) if failed else (),
         folder=str(reader.path),
     )
-    if not reader.facts.reported:
-        refuse_empty(side, reader.path)
-    return side
 
 
 def find_side(name: str, results_root: Path, budgets: Sequence[str] = ()) -> Side:

@@ -13,6 +13,7 @@ from bench.model.facts import HostSummary, RunFacts, TrialFacts
 from bench.store import codec, layout
 from bench.store.disk import damaged, read_text, reading, replace_file, writing
 from bench.store.export.parquet import encode_measurements
+from bench.store.gates import write_gate
 from bench.store.names import check_name, is_finished
 from bench.store.samples import load_samples
 
@@ -141,9 +142,7 @@ class RunReader:
 
     def write_gate(self, result: GateResult) -> Path:
         """Store the last judgement of a gate in place of an earlier one; returns its file."""
-        path = self.path / layout.GATE
-        replace_file(path, codec.encode("gate", result))
-        return path
+        return write_gate(self.path, result)
 
     def _derived(self, name: str, kind: str, form: type[codec.T]) -> codec.T:
         path = self.path / name
