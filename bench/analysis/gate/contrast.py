@@ -32,11 +32,20 @@ class Contrast:
     ratio: Estimate | None = None
     difference: Estimate | None = None
     p: float | None = None
-    detectable: float | None = None
-    """Relative change that would have been found significant with probability 0.8."""
+    sd_log: float = 0.0
+    """Standard deviation of the logarithm: of a trial, or of the ratio of a pair."""
+    n: int = 0
+    paired: bool = False
     refused: Refused | None = None
     spotless: bool = False
     """True where not one operation of the candidate failed."""
+
+    @property
+    def detectable(self) -> float | None:
+        """Relative change that would have been found significant with probability 0.8; None where nothing varied."""
+        if not self.sd_log > 0:
+            return None
+        return minimum_detectable_effect(self.sd_log, self.n, alpha=1 - LEVEL, power=POWER, paired=self.paired)
 
 
 def contrast(baseline: Sequence[float], candidate: Sequence[float], unit: str, *, paired: bool) -> Contrast:
@@ -51,7 +60,8 @@ def contrast(baseline: Sequence[float], candidate: Sequence[float], unit: str, *
         return Contrast(refused=ratio)
     before, now = np.log(baseline), np.log(candidate)
     p = (paired_t_p if paired else welch_p)(before.tolist(), now.tolist())
-    return Contrast(ratio=ratio, p=p, detectable=_detectable(baseline, candidate, paired=paired))
+    sd, n = _spread(baseline, candidate, paired=paired)
+    return Contrast(ratio=ratio, p=p, sd_log=sd, n=n, paired=paired)
 
 
 def contrast_shares(
@@ -98,12 +108,10 @@ def _by_difference(baseline: Sequence[float], candidate: Sequence[float], unit: 
     return Contrast(difference=around(point, error, df, LEVEL, unit), p=p)
 
 
-def _detectable(baseline: Sequence[float], candidate: Sequence[float], *, paired: bool) -> float | None:
+def _spread(baseline: Sequence[float], candidate: Sequence[float], *, paired: bool) -> tuple[float, int]:
     if paired:
-        sd, n = float(log_ratios(baseline, candidate).std(ddof=1)), len(baseline)
-    else:
-        groups = [np.log(values) for values in (baseline, candidate)]
-        df = sum(group.size - 1 for group in groups)
-        sd = math.sqrt(sum(float(group.var(ddof=1)) * (group.size - 1) for group in groups) / df)
-        n = min(group.size for group in groups)
-    return minimum_detectable_effect(sd, n, alpha=1 - LEVEL, power=POWER, paired=paired) if sd > 0 else None
+        return float(log_ratios(baseline, candidate).std(ddof=1)), len(baseline)
+    groups = [np.log(values) for values in (baseline, candidate)]
+    df = sum(group.size - 1 for group in groups)
+    variance = sum(float(group.var(ddof=1)) * (group.size - 1) for group in groups) / df
+    return math.sqrt(variance), min(group.size for group in groups)
