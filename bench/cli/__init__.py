@@ -27,6 +27,7 @@ COMMANDS = {
     "baseline": "give runs names to compare with",
     "compare": "tell whether one run is worse than another",
     "gate": "judge a run by budgets and against a baseline; for CI",
+    "history": "show trends over all runs, and the run in which a level changed",
     "report": "render the HTML report of a run again",
 }
 

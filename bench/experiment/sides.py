@@ -106,14 +106,15 @@ def earlier_runs(candidate: Side, results_root: Path) -> list[tuple[Measurement,
             continue
         try:
             reader = open_run(entry.path, results_root)
-            if not differences(_identify(reader), candidate.identity):
+            if not differences(identify(reader), candidate.identity):
                 found.append(reader.measurements())
         except (StoreError, ScenarioError):  # it says nothing of the noise; the gate's own runs are read strictly
             continue
     return found
 
 
-def _identify(reader: RunReader) -> Identity:
+def identify(reader: RunReader) -> Identity:
+    """Say what a stored run was made with."""
     ran = restore(reader)
     return identify_run(reader.facts, reader.host, ran.scenario, ran.plan.treatments)
 

@@ -37,6 +37,10 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     schema_hash: str | None = None
     """None for an attached server, whose schema has a revision only."""
 
+    def named(self) -> dict[str, str]:
+        """Return the parts by the names of differences."""
+        return {name: getattr(self, field) for name, field in _FIELDS.items()}
+
 
 class Difference(msgspec.Struct, frozen=True):
     """One thing that is not the same on both sides."""
@@ -72,7 +76,9 @@ def identify_run(
         }
     )
     drivers = {str(treatment.get("pool.driver", scenario.pool.driver)) for treatment in treatments or [{}]}
-    dataset = ", ".join(f"{name} {value:g}" for name, value in sorted(facts.dataset.items()))
+    dataset = ", ".join(
+        f"{value:g}" if name == "scale" else f"{name} {value:g}" for name, value in sorted(facts.dataset.items())
+    )
     return Identity(
         scenario=facts.scenario,
         machine=machine,
