@@ -19,7 +19,7 @@ FloatArray = NDArray[np.float64]
 FEWEST = 4
 """Values below which no change of level can be told: two before, two after."""
 _PENALTY = 5.0
-"""Times sd^2 log n for each change point; with 2, the BIC's, every eighth series of 20 runs of noise has one (simulated)."""
+"""Times sd^2 log n for each change point; with 2, the BIC's, every eighth series of 20 runs of noise has one."""
 _SMALLEST_SD = 1e-3
 """Relative noise that a series has at least: one without any would change at its last digit."""
 
