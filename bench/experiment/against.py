@@ -42,7 +42,8 @@ class Program:
     """Options that name the servers."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Set for the command: where its package lies, and passwords, which are never arguments."""
-    owns_servers: bool = True
+    state: Path | None = None
+    """Folder of the embedded servers that this side has for itself; None where its servers are somebody else's."""
 
     def call(self, *arguments: str) -> dict[str, Any]:
         """Run a command to its end and return its JSON document; raises ``SetupError`` with its last words."""
@@ -115,13 +116,11 @@ def _placed(
             folder=folder,
             where=options,
             variables={**variables, **secrets},
-            owns_servers=False,
         )
     options = ("--state", str(state))
-    for option, path in (("--pg-bin", where.pg_bin), ("--pgbouncer", where.pgbouncer)):
-        if path is not None:
-            options += (option, str(path.absolute()))
-    return Program(name=name, scenario=scenario, folder=folder, where=options, variables=variables)
+    if where.pg_bin is not None:
+        options += ("--pg-bin", str(where.pg_bin.absolute()))
+    return Program(name=name, scenario=scenario, folder=folder, where=options, variables=variables, state=state)
 
 
 def _attached(where: Attachment) -> tuple[tuple[str, ...], dict[str, str]]:

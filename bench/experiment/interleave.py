@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from bench.experiment.against import other_program, own_program
 from bench.experiment.gate import Gated
 from bench.experiment.scenario_file import read_scenario
 from bench.experiment.sides import read_block, refuse_empty
+from bench.model.scenario_text import Overrides
 from bench.store.gates import name_gate, write_gate
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from bench.experiment.against import Program
     from bench.experiment.gate import Question
     from bench.experiment.progress import Progress
-    from bench.model.scenario_text import Overrides
 
 PAIRS = 6
 """Pairs of blocks: a rank test of five pairs cannot reach p < 0.05, one of six can."""
@@ -61,7 +61,9 @@ class Duel:
 def gate_against(duel: Duel, question: Question, progress: Progress) -> Gated:
     """Measure both sides interleaved and judge; raises ``ScenarioError`` and ``SetupError`` before anything is lost."""
     question.check()
-    planned = read_scenario(duel.scenario, duel.overrides, quick=False)
+    # With the budgets, so that one that could never be judged is refused before anything runs.
+    asked = duel.overrides.then(Overrides(budgets=tuple(question.budgets)))
+    planned = read_scenario(duel.scenario, asked, quick=False)
     gate_id = name_gate(question.results_root, datetime.now(UTC), planned.scenario.name)
     folder = question.results_root.absolute() / gate_id
     with _programs(duel) as (baseline, candidate):
@@ -129,27 +131,25 @@ def _run(program: Program, duel: Duel, pair: int, results: Path) -> Path:
 @contextlib.contextmanager
 def _programs(duel: Duel) -> Iterator[tuple[Program, Program]]:
     """Unpack and start both sides; servers, data and copies are gone afterwards."""
-    embedded = isinstance(duel.where, Where)
     root = make_state_folder(duel.where.state_root if isinstance(duel.where, Where) else Path(".bench")).resolve()
-    where = duel.where
-    if isinstance(where, Where):
-        where = Where(where.state_root, where.pg_bin, find_pgbouncer(where.pgbouncer, root))
     scratch = Path(tempfile.mkdtemp(prefix="gate-", dir=root))
     scratch.chmod(0o711)  # the servers' account passes through
-    states = [scratch / "baseline", scratch / "candidate"]
-    unpacked = scratch / "other"
-    unpacked.mkdir()
-    started: list[Program] = []
-    try:
-        baseline = other_program(duel.against, duel.scenario, where, states[0], unpacked)
-        candidate = own_program(duel.scenario, where, states[1])
-        for program in (baseline, candidate):
-            if program.owns_servers:
-                started.append(program)
-                program.call("up", *program.where)
+    with contextlib.ExitStack() as undo:
+        undo.callback(shutil.rmtree, scratch, ignore_errors=True)
+        unpacked = scratch / "other"
+        unpacked.mkdir()
+        other = other_program(duel.against, duel.scenario, duel.where, scratch / "baseline", unpacked)
+        own = own_program(duel.scenario, duel.where, scratch / "candidate")
+        baseline, candidate = (_start(program, duel.where, root, undo) for program in (other, own))
         yield baseline, candidate
-    finally:
-        for program in started:
-            remove(Where(Path(program.where[1])))
-        if embedded or scratch.exists():
-            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _start(program: Program, where: Where | Attachment, root: Path, undo: contextlib.ExitStack) -> Program:
+    """Start the servers that a side has for itself."""
+    if program.state is None or not isinstance(where, Where):
+        return program
+    pgbouncer = str(find_pgbouncer(where.pgbouncer, root))
+    placed = replace(program, where=(*program.where, "--pgbouncer", pgbouncer))
+    undo.callback(remove, Where(program.state))
+    placed.call("up", *placed.where)
+    return placed

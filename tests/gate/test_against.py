@@ -24,7 +24,7 @@ from tests.report.test_gate_outputs import line
 if TYPE_CHECKING:
     from bench.environment.embedded import Environment
 
-EMBEDDED = Where(Path("state"), None, Path("/usr/sbin/pgbouncer"))
+EMBEDDED = Where(Path("state"))
 SCENARIO = """\
 name = "plus"
 budgets = ["p95(response_time) < 2s"]
@@ -62,7 +62,7 @@ def test_a_commit_is_unpacked_and_run_from_there(repository: Path, tmp_path: Pat
     program = other_program("v1", "plus.toml", EMBEDDED, tmp_path / "state", tmp_path / "other")
     assert program.folder == tmp_path / "other"
     assert (tmp_path / "other" / "plus.toml").read_text() == SCENARIO
-    assert program.where == ("--state", str(tmp_path / "state"), "--pgbouncer", "/usr/sbin/pgbouncer")
+    assert program.where == ("--state", str(tmp_path / "state"))
     assert program.name.startswith("v1 (")
     status = subprocess.run(["git", "status", "--short"], cwd=repository, capture_output=True, text=True, check=True)
     assert status.stdout == "?? later.toml\n"

@@ -22,6 +22,8 @@ NOISE_UNKNOWN = (
     "from another start of the servers; `--against` measures both sides interleaved"
 )
 
+FEW_PAIRS = "the noise floor is not known: it takes 4 pairs or more, of valid trials"
+
 
 def judge_gate(candidate: Side, baseline: Side | None, terms: Terms, *, budgets: bool = True) -> GateResult:
     """Judge; raises ``ScenarioError`` where there is nothing to judge or the sides cannot be compared.
@@ -36,7 +38,8 @@ def judge_gate(candidate: Side, baseline: Side | None, terms: Terms, *, budgets:
         refuse_others(found, terms.allowed)
         compared, left_out = compare_sides(baseline, candidate, terms)
         lines += [*compared, *compare_plans(baseline, candidate, terms.allowed)]
-        notes += [*baseline.notes, *left_out, *(() if terms.floors else (NOISE_UNKNOWN,))]
+        unknown = FEW_PAIRS if terms.paired else NOISE_UNKNOWN
+        notes += [*baseline.notes, *left_out, *(() if terms.floors else (unknown,))]
     if not lines:
         raise ScenarioError(
             f"{candidate.name} has nothing to be judged by: no budget and no baseline",
