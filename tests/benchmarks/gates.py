@@ -38,7 +38,7 @@ from bench.experiment.progress import Silence
 from bench.experiment.target import open_target
 from bench.experiment.trial import run_trial
 from bench.model.scenario import Dataset
-from bench.model.scenario_text import parse_scenario
+from bench.model.scenario_text import decode
 from bench.stats.noise import minimum_detectable_effect
 from bench.stats.replicates import log_ratios
 
@@ -72,19 +72,21 @@ class Bench:
 
     def scenario(self, rows: int) -> Scenario:
         """Return an operation that counts so many rows."""
-        return parse_scenario(
-            f"""
-            name = "gates"
-            load = {{ model = "closed", clients = 2 }}
-            pool = {{ size = 2, workers = 1 }}
-            pooler = {{ kind = "none" }}
-            run = {{ warmup = "200ms", window = "{self.window}" }}
-            [[operation]]
-            name = "count"
-            sql = "SELECT count(*) FROM generate_series(1, $1::int)"
-            parameters = [{{ kind = "uniform", name = "n", low = {rows}, high = {rows} }}]
-            """
-        )
+        raw = {
+            "name": "gates",
+            "load": {"model": "closed", "clients": 2},
+            "pool": {"size": 2, "workers": 1},
+            "pooler": {"kind": "none"},
+            "run": {"warmup": "200ms", "window": self.window},
+            "operation": [
+                {
+                    "name": "count",
+                    "sql": "SELECT count(*) FROM generate_series(1, $1::int)",
+                    "parameters": [{"kind": "uniform", "name": "n", "low": rows, "high": rows}],
+                }
+            ],
+        }
+        return decode(raw, "gates")
 
     def measure(self, shift: float) -> tuple[Side, Side]:
         """Measure both sides once, in pairs."""
@@ -188,7 +190,7 @@ def main() -> None:
     sd = float(np.median([row["sd_of_pairs"] for row in rows]))
     seen = minimum_detectable_effect(sd, options.pairs, power=0.95)
     sys.stdout.write(
-        f"log p95 ratio of a pair: sd {sd:.4f}; one test of {options.pairs} pairs sees +{100 * seen:.1f} % 19 times of 20\n"
+        f"log p95 ratio of a pair: sd {sd:.4f}; {options.pairs} pairs see +{100 * seen:.1f} % in 19 of 20 tests\n"
     )
     sys.stdout.write(json.dumps(rows) + "\n")
 
