@@ -118,14 +118,15 @@ def _row(line: GateLine, common: str, origin: Origin) -> GateRow:
         observed=with_interval(line.observed, unit) if line.observed else "not measured" if line.kind != "plan" else "",
         against=_against(line, unit),
         change=_change(line),
-        reason=reveal(line.reason) + ("" if line.confirmed is None else _confirmation(confirmed=line.confirmed)),
+        reason=_reason(line),
         counts=line.counts,
         line=line_of(origin.text, line.name, line.operation),
     )
 
 
-def _confirmation(*, confirmed: bool) -> str:
-    return "; a rerun confirmed it" if confirmed else "; a rerun did not confirm it"
+def _reason(line: GateLine) -> str:
+    said = {None: "", True: "a rerun confirmed it", False: "a rerun did not confirm it"}[line.confirmed]
+    return "; ".join(part for part in (reveal(line.reason), said) if part)
 
 
 def _against(line: GateLine, unit: str) -> str:

@@ -170,3 +170,17 @@ def test_failures_come_first_and_one_treatment_is_told_once() -> None:
     assert document.treatment == "pool size 8"
     assert document.rows[0].what == "throughput"
     assert document.rows[0].change == "regression -20.0 % [-23.0, -17.0]"
+
+
+@pytest.mark.parametrize(
+    ("reason", "confirmed", "told"),
+    [
+        ("", None, ""),
+        ("why", None, "why"),
+        ("", True, "a rerun confirmed it"),
+        ("why", False, "why; a rerun did not confirm it"),
+    ],
+)
+def test_a_reason_tells_what_the_rerun_showed(reason: str, confirmed: bool | None, told: str) -> None:  # noqa: FBT001 - pytest passes it by name
+    (row,) = lay_out_gate(result(line("fail", reason=reason, confirmed=confirmed)), ORIGIN).rows
+    assert row.reason == told
