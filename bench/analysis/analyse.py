@@ -84,9 +84,9 @@ def conclude(
     if plan.design == "capacity":
         capacity = answer_capacity(scenario, plan.replicates, summaries)
         answer = answer_rate(capacity, measured)
-        verdict = judge_capacity(capacity, scenario, measured)
+        verdict = judge_capacity(capacity, scenario, measured, plans)
     else:
-        verdict = judge(measurements, scenario, [*answer.recommended, *reported])
+        verdict = judge(measurements, scenario, [*answer.recommended, *reported], plans)
     distinct = _distinct(plans)
     context = Context(run, scenario, measurements, summaries, distinct, verdict, answer, capacity)
     return Analysis(tuple(measurements), find_all(context), verdict, answer, tuple(summaries), distinct, capacity)

@@ -28,11 +28,11 @@ from bench.stats.quantiles import smallest_n
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bench.analysis.measurement import Answer as Judgement
-    from bench.analysis.measurement import Measurement
+    from bench.analysis.measurement import Judgement, Measurement
     from bench.analysis.summary import TrialSummary
     from bench.design.rate_search import Bracket
     from bench.model.budget import Budget
+    from bench.model.facts import PlanFact
     from bench.model.scenario import Scenario
 
 DEFAULT_BUDGETS = ("p95(response_time) < 100ms", "error_rate < 0.1%")
@@ -77,7 +77,7 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
 
 def rate_budgets(scenario: Scenario) -> tuple[Budget, ...]:
     """Return the budgets that limit the rate: the scenario's own but those on throughput, or the default ones."""
-    own = tuple(budget for budget in scenario.all_budgets if budget.metric not in RATES)
+    own = tuple(budget for budget in scenario.all_budgets if budget.is_timed and budget.metric not in RATES)
     return own or tuple(parse_budget(text) for text in DEFAULT_BUDGETS)
 
 
@@ -196,8 +196,13 @@ def answer_rate(capacity: Capacity, measurements: Sequence[Measurement]) -> Answ
     return Answer(headline=capacity.sentence, subjects=(), formula=None, recommended=tuple(found[:1]))
 
 
-def judge_capacity(capacity: Capacity, scenario: Scenario, measurements: Sequence[Measurement]) -> Verdict:
-    """Judge the interval by the budgets on throughput; the trials' own budget lines are shown and do not count."""
+def judge_capacity(
+    capacity: Capacity, scenario: Scenario, measurements: Sequence[Measurement], plans: Sequence[PlanFact] = ()
+) -> Verdict:
+    """Judge the interval by the budgets on throughput, and buffers and plans at its lower end.
+
+    The trials' own budget lines are shown and do not count.
+    """
     overall = (one for one in measurements if one.operation == ALL_OPERATIONS)
     at_low = next((one for one in overall if one.treatment.get("load.rate") == capacity.low), None)
     wanted = [budget for budget in scenario.all_budgets if budget.metric == "throughput"]
@@ -214,6 +219,8 @@ def judge_capacity(capacity: Capacity, scenario: Scenario, measurements: Sequenc
         )
         for budget in wanted or [parse_budget(ANY_RATE)]
     )
+    there = [one for one in measurements if at_low and one.treatment == at_low.treatment]
+    lines += judge_lines(there, [budget for budget in scenario.all_budgets if not budget.is_timed], plans)
     explored = judge_lines(measurements, rate_budgets(scenario))
     kept = (msgspec.structs.replace(line, counts=False) for line in explored)
     return Verdict(verdict=sum_up(line.verdict for line in lines), lines=(*lines, *kept))
@@ -248,7 +255,7 @@ def _interval(scenario: Scenario, bracket: Bracket) -> str:
 
 def _sentences(scenario: Scenario, bracket: Bracket, reasons: Sequence[str], ceilings: Sequence[str]) -> Iterator[str]:
     yield _interval(scenario, bracket)
-    if not any(budget.metric not in RATES for budget in scenario.all_budgets):
+    if not any(budget.is_timed and budget.metric not in RATES for budget in scenario.all_budgets):
         yield "The scenario states no such budget: these are the defaults."
     if bracket.high and reasons:
         yield f"At {rate(bracket.high.rate)}: {reasons[0]}."

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from scipy import stats
 
+from bench.analysis.buffers import count_buffers
 from bench.analysis.distribution import QUANTILES
 from bench.analysis.measurement import ALL_OPERATIONS, Measurement
 from bench.analysis.split import PARTS
@@ -92,6 +93,7 @@ def _measure(treatment: Mapping[str, Level], summaries: Sequence[TrialSummary], 
         parts = [summary.operations[name].durations[duration] for summary in used]
         known |= {f"{duration}.{statistic}": value for statistic, value in _duration(parts).items()}
     known |= _splits([summary.operations[name] for summary in used])
+    known["buffers"] = _buffers(used, name)
     outcomes: dict[str, int] = {}
     for summary in used:
         for label, count in summary.operations[name].outcomes.items():
@@ -179,6 +181,12 @@ def _counter(values: Sequence[float | None]) -> Known:
     if len(known) < len(values) or not known:
         return Refused("there is no pooler, or it does not count this", len(known), None)
     return _over_trials(known, "1")
+
+
+def _buffers(used: Sequence[TrialSummary], name: str) -> Known:
+    values = [count_buffers(summary, name) for summary in used]
+    refused = next((value for value in values if isinstance(value, Refused)), None)
+    return refused or _over_trials([value for value in values if isinstance(value, float)], "blocks")
 
 
 def _over_trials(values: Sequence[float], unit: str, *, signed: bool = False) -> Known:

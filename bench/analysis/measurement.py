@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from bench.model.budget import ALL_OPERATIONS as ALL_OPERATIONS  # noqa: PLC0414 - its name for all of analysis
 from bench.model.facts import Caveat
 from bench.model.scenario import Level
 from bench.stats.estimate import Estimate, Refused
 
-ALL_OPERATIONS = "*"
-Answer = Literal["pass", "fail", "inconclusive"]
+Judgement = Literal["pass", "fail", "inconclusive"]
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +59,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     observed: Estimate | None
     limit: float
     unit: str
-    verdict: Answer
+    verdict: Judgement
     reason: str = ""
     counts: bool = True
     """False for a treatment that was only explored: its line does not decide the run's verdict."""
@@ -68,5 +68,5 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The answer of the gate: fail if any line that counts fails, else inconclusive if any is, else pass."""
 
-    verdict: Answer
+    verdict: Judgement
     lines: tuple[Line, ...]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
 _CONSTANT = re.compile(r"'(?:[^']|'')*'|\$\d+|\b\d+(?:\.\d+)?\b")
 _LIST = re.compile(r"\?(?:\s*,\s*\?)+")
+_PREPARE = re.compile(r"prepare \S+(?: ?\([^)]*\))? as ")
 _TRANSACTION = re.compile(
     r"(begin|commit|end|rollback|abort|start transaction|savepoint|release|prepare transaction)\b"
 )
@@ -24,11 +25,11 @@ _RELEASE = re.compile(r"(select pg_advisory_unlock_all\(\)|close all|unlisten \*
 def normalise(sql: str) -> str:
     """Bring a statement to a form in which the scenario's text and the server's normalised text agree.
 
-    Comments go, constants and parameters become ``?``, lists of them one (PostgreSQL 18 squashes them), and white space
-    and letter case no longer count.
+    The server keeps the text it saw first, which may be that of a PREPARE. Comments go, constants and parameters become
+    ``?``, lists of them one (PostgreSQL 18 squashes them), and white space and letter case no longer count.
     """
     text = _LIST.sub("?", _CONSTANT.sub("?", _COMMENT.sub(" ", sql)))
-    text = " ".join(text.split()).rstrip("; ").casefold()
+    text = _PREPARE.sub("", " ".join(text.split()).rstrip("; ").casefold(), count=1)
     return re.sub(r"\s*([(),=])\s*", r"\1", text)
 
 

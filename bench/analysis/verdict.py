@@ -21,6 +21,7 @@ import msgspec
 
 from bench.analysis.distribution import QUANTILES
 from bench.analysis.measurement import Line, Verdict
+from bench.analysis.plan_budgets import judge_plans
 from bench.analysis.reported import REPORTED
 from bench.analysis.summary import key_of
 from bench.analysis.validity import MOST_ERRORS, unanswered_share
@@ -30,8 +31,9 @@ from bench.model.sample import DURATIONS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from bench.analysis.measurement import Answer, Measurement
+    from bench.analysis.measurement import Judgement, Measurement
     from bench.model.budget import Budget
+    from bench.model.facts import PlanFact
     from bench.model.scenario import Level, Scenario
 
 _NEGLIGIBLE = 0.1
@@ -39,7 +41,10 @@ _NEGLIGIBLE = 0.1
 
 
 def judge(
-    measurements: Sequence[Measurement], scenario: Scenario, counted: Iterable[Mapping[str, Level]] | None = None
+    measurements: Sequence[Measurement],
+    scenario: Scenario,
+    counted: Iterable[Mapping[str, Level]] | None = None,
+    plans: Sequence[PlanFact] = (),
 ) -> Verdict:
     """Judge every budget; ``counted`` are the treatments that decide, all of them if it is None.
 
@@ -48,21 +53,29 @@ def judge(
     deciding = None if counted is None else {key_of(treatment) for treatment in counted}
     lines = tuple(
         line if deciding is None or not line.treatment or key_of(line.treatment) in deciding else _explored(line)
-        for line in judge_lines(measurements, scenario.all_budgets)
+        for line in judge_lines(measurements, scenario.all_budgets, plans)
     )
     return Verdict(verdict=sum_up(line.verdict for line in lines if line.counts), lines=lines)
 
 
-def judge_lines(measurements: Sequence[Measurement], budgets: Sequence[Budget]) -> tuple[Line, ...]:
-    """Judge each budget under each treatment; a budget that matches no measurement gets a line that says so."""
+def judge_lines(
+    measurements: Sequence[Measurement], budgets: Sequence[Budget], plans: Sequence[PlanFact] = ()
+) -> tuple[Line, ...]:
+    """Judge each budget under each treatment; a budget that matches no measurement gets a line that says so.
+
+    A budget on plans has one line for the whole run.
+    """
     lines = []
     for budget in budgets:
+        if budget.of_plans:
+            lines.append(judge_plans(budget, plans))
+            continue
         matching = [measurement for measurement in measurements if measurement.operation == budget.operation]
         lines += [_line(budget, measurement) for measurement in matching] or [_unmatched(budget)]
     return tuple(lines)
 
 
-def sum_up(verdicts: Iterable[Answer]) -> Answer:
+def sum_up(verdicts: Iterable[Judgement]) -> Judgement:
     """Fail if any line fails, else inconclusive if any is or there is none, else pass."""
     seen = set(verdicts)
     if "fail" in seen:
@@ -101,7 +114,7 @@ def _line(budget: Budget, measurement: Measurement) -> Line:
     )
 
 
-def _judge(budget: Budget, measurement: Measurement) -> tuple[Answer, str]:
+def _judge(budget: Budget, measurement: Measurement) -> tuple[Judgement, str]:
     observed = measurement.metrics.get(budget.metric)
     beyond = _unanswered(budget, measurement)
     if measurement.valid and beyond is not None and beyond[0] == "fail":
@@ -125,7 +138,7 @@ def _judge(budget: Budget, measurement: Measurement) -> tuple[Answer, str]:
     return beyond or ("pass", "")
 
 
-def _unanswered(budget: Budget, measurement: Measurement) -> tuple[Answer, str] | None:
+def _unanswered(budget: Budget, measurement: Measurement) -> tuple[Judgement, str] | None:
     """Judge what the latencies of the answered cannot show; None where that does not matter."""
     duration, _, statistic = budget.metric.partition(".")
     share = unanswered_share(measurement.outcomes)

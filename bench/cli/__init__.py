@@ -26,6 +26,10 @@ COMMANDS = {
     "tune": "try changes one by one and prove which help",
     "swarm": "run a scenario on Locust, on one machine or many",
     "analyse": "derive measurements and findings again from raw data",
+    "baseline": "give runs names to compare with",
+    "compare": "tell whether one run is worse than another",
+    "gate": "judge a run by budgets and against a baseline; for CI",
+    "history": "show trends over all runs, and the run in which a level changed",
     "report": "render the HTML report of a run again",
     "config": "print configuration for a server or a pooler, with formulas; --verify tries it",
 }

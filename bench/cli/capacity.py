@@ -9,6 +9,7 @@ import click
 
 from bench.cli.options import (
     attach_options,
+    budget_option,
     read_overrides,
     read_where,
     reports_option,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     help="Trials that must agree on each end of the interval.",
 )
 @setting_option
+@budget_option
 @server_options
 @attach_options
 @results_option
@@ -51,6 +53,7 @@ def command(
     quick: bool,
     confirmations: int,
     settings: tuple[str, ...],
+    budgets: tuple[str, ...],
     state_root: Path,
     pg_bin: Path | None,
     pgbouncer: Path | None,
@@ -74,7 +77,7 @@ def command(
       bench capacity mine.toml --set load.rate=2000/s --dsn postgresql://app@db.internal/insurance
     """
     where = read_where(state_root, pg_bin, pgbouncer, (dsn, pooler_dsn, pooler_admin_dsn))
-    planned = plan_capacity(scenario, read_overrides(settings, (), None), confirmations, quick=quick)
+    planned = plan_capacity(scenario, read_overrides(settings, (), None, budgets), confirmations, quick=quick)
     if planned.raw.get("sweep"):
         swept = ", ".join(planned.raw["sweep"])
         note(f"the sweep over {swept} is left out: capacity is sought at pool size {planned.scenario.pool.size}")

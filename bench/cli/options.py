@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-def _stack(*options: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[..., Callable[..., Any]]:
+def stack(*options: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[..., Callable[..., Any]]:
+    """Join options into one decorator."""
+
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
             function = option(function)
@@ -47,14 +49,14 @@ state_option = click.option(
     show_default=True,
     help="Folder of the embedded environment.",
 )
-server_options = _stack(
+server_options = stack(
     state_option,
     click.option(
         "--pg-bin", type=click.Path(path_type=Path), help="Folder of another PostgreSQL's binaries (14 to 18)."
     ),
     click.option("--pgbouncer", type=click.Path(path_type=Path), help="Another pgBouncer binary."),
 )
-attach_options = _stack(
+attach_options = stack(
     click.option("--dsn", help="Attach to this server (no password in it: use PGPASSFILE, PGPASSWORD or a service)."),
     click.option("--pooler-dsn", help="Attach to this pooler for the load."),
     click.option("--pooler-admin-dsn", help="The pooler's admin console, for its counters."),
@@ -62,7 +64,14 @@ attach_options = _stack(
 setting_option = click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a value: pool.size=8."
 )
-override_options = _stack(
+budget_option = click.option(
+    "--budget",
+    "budgets",
+    multiple=True,
+    metavar="BUDGET",
+    help="A budget beside the scenario's own: 'p95 < 50ms', 'buffers(lookup) <= 8'.",
+)
+override_options = stack(
     setting_option,
     click.option(
         "--sweep", "sweeps", multiple=True, metavar="KEY=LEVELS", help="Sweep a value: pool.size=1,2,4..32 (doubling)."
@@ -71,12 +80,14 @@ override_options = _stack(
 )
 
 
-def read_overrides(settings: Iterable[str], sweeps: Iterable[str], replicates: int | None) -> Overrides:
+def read_overrides(
+    settings: Iterable[str], sweeps: Iterable[str], replicates: int | None, budgets: Iterable[str] = ()
+) -> Overrides:
     """Turn the options into overrides; raises ``ScenarioError`` for a malformed one."""
     values = dict(parse_setting(text) for text in settings)
     if replicates is not None:
         values["run.replicates"] = replicates
-    return Overrides(values, dict(parse_sweep(text) for text in sweeps))
+    return Overrides(values, dict(parse_sweep(text) for text in sweeps), tuple(budgets))
 
 
 def read_where(

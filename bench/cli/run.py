@@ -9,6 +9,7 @@ import click
 
 from bench.cli.options import (
     attach_options,
+    budget_option,
     override_options,
     read_overrides,
     read_where,
@@ -25,12 +26,12 @@ from bench.experiment.resume import take_up
 from bench.experiment.run import Request, run
 from bench.experiment.scenario_file import read_scenario
 from bench.model.errors import ScenarioError
+from bench.model.scenario_text import Overrides
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.experiment.scenario_file import Planned
-    from bench.model.scenario_text import Overrides
 
 
 @click.command("run")
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 )
 @click.option("--resume", metavar="RUN", help="Take up this unfinished run where it stopped; it knows its scenario.")
 @override_options
+@budget_option
 @server_options
 @attach_options
 @results_option
@@ -58,6 +60,7 @@ def command(
     settings: tuple[str, ...],
     sweeps: tuple[str, ...],
     replicates: int | None,
+    budgets: tuple[str, ...],
     state_root: Path,
     pg_bin: Path | None,
     pgbouncer: Path | None,
@@ -79,11 +82,12 @@ def command(
       bench run scenarios/rating_lookup.toml --quick
       bench run rating_lookup --set load.clients=50 --sweep pool.size=1,2,4..32
       bench run rating_lookup --adaptive
+      bench run rating_lookup --budget 'buffers(base_rate) <= 8' --budget 'p99(pool_wait) < 5ms'
       bench run mine.toml --dsn postgresql://app@db.internal/insurance
       bench run --resume 20250101T120000Z-rating_lookup-1a2b3c4
     """
     where = read_where(state_root, pg_bin, pgbouncer, (dsn, pooler_dsn, pooler_admin_dsn))
-    overrides = read_overrides(settings, sweeps, replicates)
+    overrides = read_overrides(settings, sweeps, replicates, budgets)
     if resume is None:
         planned = _plan(scenario, overrides, quick=quick, adaptive=adaptive)
     else:
@@ -104,7 +108,7 @@ def _plan(scenario: str | None, overrides: Overrides, *, quick: bool, adaptive: 
 
 
 def _refuse_changes(scenario: str | None, overrides: Overrides, *, quick: bool, adaptive: bool) -> None:
-    if scenario or quick or adaptive or overrides.settings or overrides.sweeps:
+    if scenario or quick or adaptive or overrides != Overrides():
         raise ScenarioError(
             "`--resume` goes on with the run as it was planned: scenario, overrides and `--adaptive` come from it",
             remedy="Leave them out, or start a new run without `--resume`.",

@@ -63,11 +63,10 @@ def _print_verdict(verdict: Verdict) -> None:
     click.echo("budgets: " + click.style(verdict.verdict.upper(), fg=_COLOURS[verdict.verdict], bold=True))
     deciding = [line for line in verdict.lines if line.counts]
     for line in deciding:
-        observed = with_interval(line.observed, line.unit) if line.observed else "not measured"
+        unit = "%" if line.unit == "1" else line.unit
+        observed = with_interval(line.observed, unit) if line.observed else "not measured"
+        where = f"; {describe(line.treatment)}" if line.treatment else ""
         reason = f" ({line.reason})" if line.reason else ""
-        click.echo(
-            f"  {line.verdict:<12} {line.budget}: {observed}, limit {quantity(line.limit, line.unit)}; "
-            f"{describe(line.treatment)}{reason}"
-        )
+        click.echo(f"  {line.verdict:<12} {line.budget}: {observed}, limit {quantity(line.limit, unit)}{where}{reason}")
     if explored := len(verdict.lines) - len(deciding):
         click.echo(f"  and {explored} lines of treatments that were only explored: see the report")

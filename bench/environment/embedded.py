@@ -195,10 +195,17 @@ def describe(environment: Environment | None) -> dict[str, Any]:
     }
 
 
+def own_pids(environment: Environment) -> tuple[int | None, int | None]:
+    """Return the process ids of server and pooler that this process has started."""
+    server, pooler = environment.postgres.process, environment.pooler.process
+    return (None if server is None else server.pid, None if pooler is None else pooler.pid)
+
+
 def pids(environment: Environment, where: Where) -> tuple[int | None, int | None]:
-    """Return the process ids of server and pooler."""
-    if environment.pooler.process is not None and environment.postgres.process is not None:
-        return environment.postgres.process.pid, environment.pooler.process.pid
+    """Return the process ids of server and pooler, also of those that `bench up` left running."""
+    own = own_pids(environment)
+    if None not in own:
+        return own
     state = read_detached(where.state_root.resolve())
     return (state.pg_pid, state.pooler_pid) if state else (None, None)
 

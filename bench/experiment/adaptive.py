@@ -87,7 +87,8 @@ class AdaptiveCourse(GrowingCourse):
             return UNTRIED
         counting, valid = usable(own)
         rates = tuple(one.everything.throughput for one in counting if one.everything.throughput > 0) if valid else ()
-        budgets = self._whole.all_budgets
+        # Plans are the same whatever the pool: they cannot tell its sizes apart.
+        budgets = [budget for budget in self._whole.all_budgets if budget.is_timed]
         if not budgets:
             return Known(len(own), rates)
         lines = judge_lines(combine(treatment, own, self._names), budgets)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from bench.design.parameters import Populations
     from bench.design.plan import Trial
     from bench.environment.attached import Attachment
-    from bench.environment.embedded import Where
+    from bench.environment.embedded import Environment, Where
     from bench.experiment.course import Course
     from bench.experiment.derive import Derived
     from bench.experiment.progress import Progress
@@ -66,7 +66,7 @@ class Request:
     """What the command line asks for."""
 
     planned: Planned
-    where: Where | Attachment
+    where: Where | Attachment | Environment
     results_root: Path
     reports_root: Path
     command: tuple[str, ...]

@@ -14,7 +14,7 @@ from bench.environment import embedded, migrations
 from bench.environment.attached import Attachment, attach
 from bench.environment.connection import connected
 from bench.environment.dataset import provide_dataset
-from bench.environment.embedded import session
+from bench.environment.embedded import Environment, session
 from bench.environment.pgbouncer import PoolerSettings
 from bench.experiment.preflight import server_connections
 from bench.model.errors import SetupError
@@ -22,7 +22,7 @@ from bench.model.errors import SetupError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.environment.embedded import Environment, Where
+    from bench.environment.embedded import Where
     from bench.experiment.progress import Progress
     from bench.model.endpoint import Endpoint
     from bench.model.facts import Caveat
@@ -87,8 +87,11 @@ class Target:
 
 
 @contextlib.contextmanager
-def open_target(where: Where | Attachment, dataset: Dataset, progress: Progress) -> Iterator[Target]:
-    """Bring up or reach the target; the embedded one is migrated to head and holds the scenario's data."""
+def open_target(where: Where | Attachment | Environment, dataset: Dataset, progress: Progress) -> Iterator[Target]:
+    """Bring up or reach the target; the embedded one is migrated to head and holds the scenario's data.
+
+    An ``Environment`` is one that the caller has started and will stop.
+    """
     if isinstance(where, Attachment):
         with attach(where) as reached:
             yield Target(
@@ -103,23 +106,31 @@ def open_target(where: Where | Attachment, dataset: Dataset, progress: Progress)
                 versions=reached.versions,
             )
         return
+    if isinstance(where, Environment):
+        yield _embedded(where, embedded.own_pids(where), dataset, progress)
+        return
     progress.note("starting the embedded PostgreSQL and pgBouncer")
     with session(where) as environment:
         for note in environment.notes:
             progress.note(f"  {note}")
-        migrations.upgrade(environment.admin.dsn())
-        provide_dataset(environment.admin, dataset, progress.note)
-        server_pid, pooler_pid = embedded.pids(environment, where)
-        with psycopg.connect(environment.admin.dsn()) as connection:
-            version = connection.info.parameter_status("server_version") or "unknown"
-        yield Target(
-            admin=environment.admin,
-            direct=environment.app,
-            pooled=environment.pooled,
-            console=environment.pooler.console,
-            server_pid=server_pid,
-            pooler_pid=pooler_pid,
-            environment=environment,
-            caveats=environment.pooler.caveats,
-            versions={"postgresql": version, "pgbouncer": ".".join(map(str, environment.pooler.version))},
-        )
+        yield _embedded(environment, embedded.pids(environment, where), dataset, progress)
+
+
+def _embedded(
+    environment: Environment, pids: tuple[int | None, int | None], dataset: Dataset, progress: Progress
+) -> Target:
+    migrations.upgrade(environment.admin.dsn())
+    provide_dataset(environment.admin, dataset, progress.note)
+    with psycopg.connect(environment.admin.dsn()) as connection:
+        version = connection.info.parameter_status("server_version") or "unknown"
+    return Target(
+        admin=environment.admin,
+        direct=environment.app,
+        pooled=environment.pooled,
+        console=environment.pooler.console,
+        server_pid=pids[0],
+        pooler_pid=pids[1],
+        environment=environment,
+        caveats=environment.pooler.caveats,
+        versions={"postgresql": version, "pgbouncer": ".".join(map(str, environment.pooler.version))},
+    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from bench.model.budget import parse_budget
+from bench.model.budget import ALL_OPERATIONS, COUNTS, parse_budget
 from bench.model.parameters import Parameter, names_of
 from bench.model.units import Duration, Rate
 
@@ -70,7 +71,7 @@ class Operation(_Part, frozen=True):
             )
             known.update(step.returns)
         for text in self.budget:
-            parse_budget(text)
+            parse_budget(text, self.name)
 
     @property
     def argument_names(self) -> tuple[str, ...]:
@@ -214,14 +215,43 @@ class Scenario(_Part, frozen=True):
             len({operation.role for operation in self.operation}) == 1,
             "operations of one scenario must share one `role`",
         )
-        for text in self.budgets:
-            parse_budget(text)
+        for budget in self.all_budgets:
+            self._check_budget(budget)
         for key, levels in self.sweep.items():
             _require(bool(levels), f'`sweep."{key}"` has no levels')
             _require(len(set(levels)) == len(levels), f'`sweep."{key}"` names a level twice')
 
+    def _check_budget(self, budget: Budget) -> None:
+        """Refuse a budget that could never be judged, before anything runs."""
+        if budget.operation == ALL_OPERATIONS:
+            return
+        names = tuple(operation.name for operation in self.operation)
+        if budget.operation not in names:
+            near = difflib.get_close_matches(budget.operation, names, n=1, cutoff=0.0)
+            msg = (
+                f"budget {budget.text!r} names the unknown operation {budget.operation!r}; did you mean {near[0]!r}? "
+                f"Known: {', '.join(names)}"
+            )
+            raise ValueError(msg)
+        operation = self.operation[names.index(budget.operation)]
+        _require(
+            operation.is_read or not budget.of_plans,
+            f"budget {budget.text!r} asks for the plan of {operation.name!r}, and only single SELECTs are explained",
+        )
+
     @property
     def all_budgets(self) -> tuple[Budget, ...]:
-        """Budgets of the whole scenario and of single operations."""
+        """Budgets of the whole scenario and of single operations.
+
+        What is counted for each operation by itself (buffers, partitions) is a budget of each where none is named.
+        """
+        stated = [parse_budget(text) for text in self.budgets]
         own = [parse_budget(text, operation.name) for operation in self.operation for text in operation.budget]
-        return (*(parse_budget(text) for text in self.budgets), *own)
+        return tuple(single for budget in (*stated, *own) for single in self._single(budget))
+
+    def _single(self, budget: Budget) -> list[Budget]:
+        if budget.metric not in COUNTS or budget.operation != ALL_OPERATIONS:
+            return [budget]
+        explained = [operation for operation in self.operation if operation.is_read or not budget.of_plans]
+        _require(bool(explained), f"budget {budget.text!r} asks for plans, and only single SELECTs are explained")
+        return [msgspec.structs.replace(budget, operation=operation.name) for operation in explained]

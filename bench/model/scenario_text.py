@@ -151,23 +151,28 @@ def parse_scenario(text: str, source: str = "scenario") -> Scenario:
 
 
 class Overrides(msgspec.Struct, frozen=True):
-    """What the command line changed in a scenario: single values, and levels of swept keys. Stored with the run."""
+    """What the command line changed in a scenario: values, levels of swept keys, budgets. Stored with the run."""
 
     settings: dict[str, Level] = {}
     sweeps: dict[str, tuple[Level, ...]] = {}
+    budgets: tuple[str, ...] = ()
+    """Budgets beside the scenario's own."""
 
     def apply(self, raw: Raw, source: str) -> Raw:
         """Return a copy of the raw scenario with the changes made; a key that is set is no longer swept."""
         changed = override(raw, self.settings, source)
         kept = {key: levels for key, levels in changed.get("sweep", {}).items() if key not in self.settings}
         changed["sweep"] = {**kept, **{key: list(levels) for key, levels in self.sweeps.items()}}
+        if self.budgets:
+            changed["budgets"] = [*changed.get("budgets", []), *self.budgets]
         return changed
 
     def then(self, later: Overrides) -> Overrides:
         """Join two; the later one wins."""
         sweeps = {key: levels for key, levels in self.sweeps.items() if key not in later.settings}
         settings = {key: level for key, level in self.settings.items() if key not in later.sweeps}
-        return Overrides({**settings, **later.settings}, {**sweeps, **later.sweeps})
+        budgets = (*self.budgets, *later.budgets)
+        return Overrides({**settings, **later.settings}, {**sweeps, **later.sweeps}, budgets)
 
 
 QUICK = {"run.replicates": 3, "run.warmup": "500ms", "run.window": "1s"}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _MOST_BUDGETS: Final = 20
 _MOST_FINDINGS: Final = 10
-_SIGNS: Final = {"pass": "✅", "fail": "❌", "inconclusive": "⚠️", "none": "ℹ️"}  # noqa: RUF001 - the sign, not the letter
+SIGNS: Final = {"pass": "✅", "fail": "❌", "inconclusive": "⚠️", "none": "ℹ️"}  # noqa: RUF001 - the sign, not the letter
 # What would form markup in somebody else's text: links, HTML, emphasis, math, table cells, references to issues.
 _SPECIAL: Final = re.compile(
     r"^[#>+=-]|\\(?=[!-/:-@\[-`{-~])|[*|$~]|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[:])|<(?=[A-Za-z/!?])|#(?=\d)|&(?=\w+;|#)"
@@ -51,7 +51,7 @@ def _sentence(text: str) -> str:
 
 def _lines(document: Document) -> Iterator[str]:
     banner = document.banner
-    yield f"## {_SIGNS[banner.state]} {banner.word}: {plain_text(document.title)}"
+    yield f"## {SIGNS[banner.state]} {banner.word}: {plain_text(document.title)}"
     yield ""
     yield plain_text(banner.sentence)
     yield ""
@@ -87,7 +87,7 @@ def _budgets(rows: Sequence[BudgetRow], *, with_treatment: bool) -> Iterator[str
     yield f"|---|---|{'---|' if with_treatment else ''}---|---:|---:|---:|"
     for row in rows[:_MOST_BUDGETS]:
         cells = [
-            f"{_SIGNS[row.verdict]} {row.word}",
+            f"{SIGNS[row.verdict]} {row.word}",
             plain_text(row.budget),
             *([plain_text(row.treatment)] if with_treatment else []),
             plain_text(row.operation, 60),

@@ -6,15 +6,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from scipy import optimize, stats
 
-from bench.stats.estimate import Estimate
+from bench.stats.estimate import Estimate, Refused
 from bench.stats.replicates import log_ratios, refuse_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.stats.estimate import Refused
+FEWEST_RUNS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,20 @@ def noise_floor(
     point, low, high = (math.expm1(mean + reach * sd * factor) for factor in (1.0, narrow, wide))
     bias_p = float(2 * stats.t.sf(mean / (sd / math.sqrt(logs.size)), df)) if sd > 0 else float(mean == 0)
     return NoiseFloor(Estimate(point, low, high, level, logs.size, "1"), sd, bias_p)
+
+
+def floor_between_runs(values: Sequence[float], level: float = 0.95) -> float | Refused:
+    """Return the relative difference that two more runs of the same thing stay within; one value for each earlier run.
+
+    Student's prediction interval for the difference of two: t * sd * sqrt(2), on the logarithms. It holds what trials
+    of one run cannot show: another start of the servers, another day.
+    """
+    if len(values) < FEWEST_RUNS:
+        return Refused(f"{len(values)} run(s) do not show how runs differ", len(values), FEWEST_RUNS)
+    if min(values) <= 0:
+        return Refused("a value of zero has no ratio", len(values), None)
+    logs = np.log(np.asarray(values, dtype=np.float64))
+    return math.expm1(float(stats.t.ppf((1 + level) / 2, logs.size - 1)) * float(logs.std(ddof=1)) * math.sqrt(2))
 
 
 def detection_power(effect: float, sd_log: float, n: int, *, alpha: float = 0.05, paired: bool = True) -> float:

@@ -62,6 +62,21 @@ def permutation_p(
     )
 
 
+def welch_p(baseline: Sequence[float], candidate: Sequence[float]) -> float:
+    """Welch's t test of two independent groups of at least 2; as they are, so take logarithms first for a ratio."""
+    if len(set(baseline)) == len(set(candidate)) == 1:  # no spread at all: a count that never varies
+        return 1.0 if baseline[0] == candidate[0] else 0.0
+    return float(stats.ttest_ind(candidate, baseline, equal_var=False).pvalue)
+
+
+def paired_t_p(baseline: Sequence[float], candidate: Sequence[float]) -> float:
+    """Student's t test of at least 2 pairs; as they are, so take logarithms first for a ratio."""
+    differences = np.subtract(candidate, baseline)
+    if np.ptp(differences) == 0:
+        return 1.0 if differences[0] == 0 else 0.0
+    return float(stats.ttest_1samp(differences, 0.0).pvalue)
+
+
 def equivalence_p(baseline: Sequence[float], candidate: Sequence[float], margin: float) -> float:
     """TOST on pairs: p that the ratio lies outside [1/(1+margin), 1+margin] (Schuirmann 1987)."""
     logs = log_ratios(baseline, candidate)

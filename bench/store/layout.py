@@ -30,7 +30,8 @@ MEASUREMENTS: Final = "measurements.json"
 MEASUREMENTS_TABLE: Final = "measurements.parquet"
 FINDINGS: Final = "findings.json"
 VERDICT: Final = "verdict.json"
-DERIVED: Final = (MEASUREMENTS, MEASUREMENTS_TABLE, FINDINGS, VERDICT)
+GATE: Final = "gate.json"
+DERIVED: Final = (MEASUREMENTS, MEASUREMENTS_TABLE, FINDINGS, VERDICT, GATE)
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 """What a run or a trial may be called: one part of a path, never hidden, never above itself."""

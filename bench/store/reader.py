@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from bench.analysis.gate.result import GateResult
 from bench.analysis.measurement import Verdict
 from bench.analysis.tuning.candidate import Tuning
 from bench.design.plan import Plan
@@ -13,6 +14,7 @@ from bench.model.facts import HostSummary, RunFacts, TrialFacts
 from bench.store import codec, layout
 from bench.store.disk import damaged, read_text, reading, replace_file, writing
 from bench.store.export.parquet import encode_measurements
+from bench.store.gates import write_gate
 from bench.store.names import check_name, is_finished
 from bench.store.samples import load_samples
 
@@ -140,6 +142,14 @@ class RunReader:
     def verdict(self) -> Verdict:
         """Return what ``write_derived`` stored last."""
         return self._derived(layout.VERDICT, "verdict", Verdict)
+
+    def gate(self) -> GateResult:
+        """Return what ``write_gate`` stored last."""
+        return self._derived(layout.GATE, "gate", GateResult)
+
+    def write_gate(self, result: GateResult) -> Path:
+        """Store the last judgement of a gate in place of an earlier one; returns its file."""
+        return write_gate(self.path, result)
 
     def _derived(self, name: str, kind: str, form: type[codec.T]) -> codec.T:
         path = self.path / name

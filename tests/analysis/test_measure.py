@@ -47,6 +47,7 @@ METRICS = (
         for statistic in ("mean", "p50", "p90", "p95", "p99", "p99_9", "max")
     ),
     *(f"split.{part}" for part in PARTS),
+    "buffers",
 )
 
 

@@ -149,6 +149,7 @@ def test_statements_are_sorted_by_what_they_were_for() -> None:
         ("select f($1, 'it''s', 2.5) -- why\n", "SELECT f($1,$2,$3)"),
         ("select * from t where a in (1,2,3)", "select * from t where a in ($1 /*, ... */)"),
         ("SELECT  1 ;", "select $1"),
+        (LOOKUP, f"PREPARE bench_explain AS {LOOKUP_NORMALISED}"),
     ],
 )
 def test_written_and_recorded_statements_agree_once_normalised(written: str, shown: str) -> None:

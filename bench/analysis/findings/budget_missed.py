@@ -38,6 +38,15 @@ _INSIDE = {
 }
 """The parts a duration is made of; throughput is bound by all of them."""
 
+_OF_WORK = {
+    "plan": "Compare the recorded plans with those of an earlier run: look for a dropped or invalid index, missing "
+    "statistics (ANALYZE), or row-level security that keeps an operator from the index.",
+    "buffers": "Look at the plan for scans that read more than they return; VACUUM a bloated table or index.",
+    "partitions": "Give the statement a condition on the partition key that can be pruned: a constant or a parameter, "
+    "not an expression of another column.",
+}
+"""Remedies of budgets on work instead of time, by metric."""
+
 
 def find(context: Context) -> list[Finding]:
     """Report one finding per budget and operation, for the treatment that misses it most."""
@@ -76,7 +85,7 @@ def _finding(context: Context, lines: list[Line]) -> Finding:
     return Finding(
         rule=RULE,
         severity="high",
-        status="measured" if measurement and not _is_reported(measurement) else "reported",
+        status="measured" if metric in _OF_WORK or (measurement and not _is_reported(measurement)) else "reported",
         summary=f"{worst.budget} is missed for {what}: {seen}, limit {limit}",
         evidence=evidence,
         remedy=_remedy(metric, measurement, parts),
@@ -94,6 +103,8 @@ def _parts(measurement: Measurement | None) -> dict[str, Estimate]:
 
 
 def _remedy(metric: str, measurement: Measurement | None, parts: dict[str, Estimate]) -> str:
+    if metric in _OF_WORK:
+        return _OF_WORK[metric]
     if measurement is None or _is_reported(measurement):
         return "Measure it with `bench run`: figures without raw data do not show where the time goes."
     failed = {label: count for label, count in measurement.outcomes.items() if label != "ok"}

@@ -1,0 +1,149 @@
+"""A judgement laid out for every output: what is said, in the order of importance, before any format is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bench.report.numbers import count, limit, with_interval
+from bench.report.scenario_lines import line_of
+from bench.report.words import describe, reveal
+
+if TYPE_CHECKING:
+    from bench.analysis.gate.result import GateLine, GateResult
+    from bench.stats.estimate import Estimate
+
+_WORST_FIRST: Final = ("fail", "inconclusive", "pass")
+_ALL: Final = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class GateRow:
+    """One line, printed. ``key`` is the same from run to run."""
+
+    key: str
+    kind: str
+    verdict: str
+    what: str
+    name: str
+    operation: str
+    treatment: str
+    observed: str
+    against: str
+    change: str
+    reason: str
+    counts: bool
+    line: int
+    """Where the scenario states it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a judgement comes from: the scenario's file as a reader of the repository knows it, and when it ran."""
+
+    source: str = ""
+    """Path of the scenario's file, relative to the repository."""
+    text: str = ""
+    started_utc: str = "1970-01-01T00:00:00+00:00"
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateDocument:
+    """What every renderer of a judgement starts from."""
+
+    verdict: str
+    sentence: str
+    scenario: str
+    run_id: str
+    baseline: str
+    treatment: str
+    """The treatment of all lines that have one, where it is the same for all; lines then do not repeat it."""
+    rows: tuple[GateRow, ...]
+    allowed: tuple[str, ...]
+    notes: tuple[str, ...]
+    origin: Origin
+
+    @property
+    def deciding(self) -> tuple[GateRow, ...]:
+        """The lines that decide the verdict."""
+        return tuple(row for row in self.rows if row.counts)
+
+
+def lay_out_gate(result: GateResult, origin: Origin | None = None) -> GateDocument:
+    """Lay out a judgement, the lines that count first, the worst first."""
+    origin = origin or Origin()
+    ordered = sorted(result.lines, key=lambda line: (not line.counts, _WORST_FIRST.index(line.verdict)))
+    treatments = {describe(line.treatment) for line in ordered if line.treatment}
+    common = treatments.pop() if len(treatments) == 1 else ""
+    rows = tuple(_row(line, common, origin) for line in ordered)
+    return GateDocument(
+        verdict=result.verdict,
+        sentence=_sentence(result, rows),
+        scenario=reveal(result.scenario),
+        run_id=reveal(result.run_id),
+        baseline=reveal(result.baseline or ""),
+        treatment=common,
+        rows=rows,
+        allowed=tuple(reveal(str(difference)) for difference in result.allowed),
+        notes=tuple(map(reveal, result.notes)),
+        origin=origin,
+    )
+
+
+def _sentence(result: GateResult, rows: tuple[GateRow, ...]) -> str:
+    mine = [row for row in rows if row.counts]
+    words = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive"}
+    numbers = {verdict: sum(row.verdict == verdict for row in mine) for verdict in _WORST_FIRST}
+    said = ", ".join(f"{number} {words[verdict]}" for verdict, number in numbers.items() if number)
+    against = f" against {result.baseline}" if result.baseline else ""
+    how = ", both sides interleaved" if result.paired else ""
+    return f"{reveal(result.scenario)}{reveal(against)}{how}: {count(len(mine), 'line')}, {said}"
+
+
+def _row(line: GateLine, common: str, origin: Origin) -> GateRow:
+    unit = "%" if line.unit == "1" else line.unit
+    treatment = describe(line.treatment) if line.treatment else ""
+    name = reveal(line.name)
+    what = f"{name} ({treatment})" if treatment and not common else name
+    operation = "all" if line.operation == _ALL else reveal(line.operation)
+    return GateRow(
+        key=" · ".join(part for part in (line.kind, name, reveal(line.operation), treatment) if part),
+        kind=line.kind,
+        verdict=line.verdict,
+        what=what,
+        name=name,
+        operation=operation,
+        treatment=treatment,
+        observed=with_interval(line.observed, unit) if line.observed else "not measured" if line.kind != "plan" else "",
+        against=_against(line, unit),
+        change=_change(line),
+        reason=_reason(line),
+        counts=line.counts,
+        line=line_of(origin.text, line.name, line.operation),
+    )
+
+
+def _reason(line: GateLine) -> str:
+    said = {None: "", True: "a rerun confirmed it", False: "a rerun did not confirm it"}[line.confirmed]
+    return "; ".join(part for part in (reveal(line.reason), said) if part)
+
+
+def _against(line: GateLine, unit: str) -> str:
+    if line.kind == "budget":
+        return f"limit {limit(line.limit, unit)}" if line.limit is not None else ""
+    return with_interval(line.baseline, unit) if line.baseline else ""
+
+
+def _change(line: GateLine) -> str:
+    if line.ratio is not None:
+        return f"{line.change} {_shift(line.ratio)}"
+    if line.difference is not None:
+        unit = "%" if line.difference.unit == "1" else line.difference.unit
+        return f"{line.change} {with_interval(line.difference, unit)}"
+    return line.change
+
+
+def _shift(ratio: Estimate) -> str:
+    point, low, high = (100 * (value - 1) for value in (ratio.point, ratio.low, ratio.high))
+    return f"{point:+.1f} % [{low:+.1f}, {high:+.1f}]"

@@ -1,0 +1,1 @@
+"""Gates from end to end: stored runs, the command line, its outputs."""
