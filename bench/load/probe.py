@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
-import resource
+import re
 import time
 from array import array
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+
+from bench.model.errors import SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,5 +102,8 @@ class Probe:
 
     @staticmethod
     def rss_bytes() -> int:
-        """Peak resident memory of this process."""
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        """Peak resident memory of this process, from ``VmHWM``: rusage counts its parent's before the exec too."""
+        found = re.search(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
+        if found is None:
+            raise SetupError("this kernel does not tell the peak memory of a process", remedy="Run on Linux.")
+        return int(found[1]) * 1024
