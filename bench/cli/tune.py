@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--budget", default="10m", show_default=True, metavar="TIME", help="When to stop measuring, such as 90s or 10m."
 )
+@click.option("--only", multiple=True, metavar="PATTERN", help="Try only candidates with this in their title.")
 @setting_option
 @server_options
 @attach_options
@@ -49,6 +50,7 @@ def command(
     *,
     quick: bool,
     budget: str,
+    only: tuple[str, ...],
     settings: tuple[str, ...],
     state_root: Path,
     pg_bin: Path | None,
@@ -71,12 +73,13 @@ def command(
     Examples:
       bench tune rating_lookup
       bench tune rating_lookup --set pool.size=2 --budget 5m --json
+      bench tune rating_lookup --only pool.size --only 'CREATE INDEX'
     """
     where = read_where(state_root, pg_bin, pgbouncer, (dsn, pooler_dsn, pooler_admin_dsn))
     planned = plan_tune(scenario, read_overrides(settings, (), None), quick=quick)
     request = Request(planned, where, results_root, reports_root, repeatable(sys.argv))
     with choose_progress() as progress:
-        derived = tune(Tune(request, _seconds(budget)), progress)
+        derived = tune(Tune(request, _seconds(budget), only), progress)
     print_tuning(derived, as_json=as_json)
     sys.exit(verdict_code(judged(derived.analysis.verdict), warn_only=warn_only))
 

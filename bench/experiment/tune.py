@@ -14,7 +14,7 @@ from bench.analysis.tuning.candidate import COMBINATION, Tuning
 from bench.analysis.tuning.options import from_options
 from bench.analysis.tuning.outcome import judge_tuning
 from bench.analysis.tuning.plans import from_plans
-from bench.analysis.tuning.propose import enlist, from_findings
+from bench.analysis.tuning.propose import enlist, from_findings, single_out
 from bench.analysis.tuning.sides import scouting_trials
 from bench.design.plan import Plan, treat, trial_seconds
 from bench.design.scouting import pool_sizes
@@ -29,7 +29,7 @@ from bench.experiment.run import describe_run, explain_reads, open_writer
 from bench.experiment.scenario_file import Planned, read_text
 from bench.experiment.target import open_target
 from bench.model.change import join
-from bench.model.errors import SetupError, StoreError
+from bench.model.errors import ScenarioError, SetupError, StoreError
 from bench.model.facts import Caveat
 from bench.model.scenario_text import Overrides, decode, quick_overrides, read_raw
 from bench.model.units import Duration
@@ -66,6 +66,8 @@ class Tune:
 
     request: Request
     budget_s: float
+    only: tuple[str, ...] = ()
+    """Patterns of candidate titles; none tries all. Fewer candidates are decided sooner: they share the error."""
 
 
 def plan_tune(name: str, overrides: Overrides, *, quick: bool) -> Planned:
@@ -126,6 +128,7 @@ class _Tuning:
         self._writer = writer
         self._progress = progress
         self._budget_s = asked.budget_s
+        self._only = asked.only
         populations = read_populations(target.direct, start.operation)
         self._plans = explain_reads(target, start, populations)
         self._ground = ground
@@ -175,8 +178,17 @@ class _Tuning:
         ideas, refused = from_findings(looked.findings)
         ideas += from_plans(self._start, self._plans, read_relations(self._target.admin))
         ideas += from_options(self._start, looked.answer, sizes, self._sitting.cores)
-        candidates, not_allowed = enlist(ideas, self._is_in_force, self._refuse)
-        self._tuning = msgspec.structs.replace(self._tuning, candidates=candidates, not_tried=(*refused, *not_allowed))
+        wanted, left = single_out(ideas, self._only)
+        if left and not wanted:
+            titles = "; ".join(one.title for one in left)
+            raise ScenarioError(
+                f"no candidate matches `--only {' --only '.join(self._only)}`",
+                evidence=f"candidates: {titles}",
+                remedy="Give a part of a title, such as `--only pool.size`, or leave `--only` out.",
+            )
+        candidates, not_allowed = enlist(wanted, self._is_in_force, self._refuse)
+        not_tried = (*refused, *left, *not_allowed)
+        self._tuning = msgspec.structs.replace(self._tuning, candidates=candidates, not_tried=not_tried)
         self._keep()
 
     def _is_in_force(self, change: Change) -> bool:

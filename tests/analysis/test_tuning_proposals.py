@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.analysis.measurement import Patch
+from bench.analysis.tuning.candidate import Candidate
 from bench.analysis.tuning.patches import read_patch
 from bench.analysis.tuning.plans import from_plans
+from bench.analysis.tuning.propose import Idea, single_out
 from bench.model.change import Change
 from bench.model.facts import PlanFact
 from bench.model.relations import Relation
@@ -107,3 +109,27 @@ def test_compiling_that_takes_most_of_the_time_asks_for_jit_off() -> None:
     jit = {"Timing": {"Total": 80.0}}
     node = {"Node Type": "Result", "Actual Rows": 1}
     assert _ideas(node, TABLE, **{"JIT": jit, "Execution Time": 100.0}) == [Change(server={"jit": "off"})]
+
+
+def _idea(title: str) -> Idea:
+    patch = Patch(kind="scenario", text="", rollback="")
+    return Idea(
+        rank=0, candidate=Candidate(id="", title=title, rule="r", why="", source="", change=Change(), patch=patch)
+    )
+
+
+@pytest.mark.parametrize(
+    ("patterns", "kept"),
+    [
+        ((), ["pool.size = 8", "jit = off", "ANALYZE t"]),
+        (("pool.size",), ["pool.size = 8"]),
+        (("pool.*8", "ANALYZE"), ["pool.size = 8", "ANALYZE t"]),
+        (("nothing",), []),
+    ],
+)
+def test_only_what_was_asked_for_is_tried_and_the_rest_is_listed(patterns: tuple[str, ...], kept: list[str]) -> None:
+    ideas = [_idea(title) for title in ("pool.size = 8", "jit = off", "ANALYZE t")]
+    wanted, left = single_out(ideas, patterns)
+    assert [idea.candidate.title for idea in wanted] == kept
+    assert [one.title for one in left] == [i.candidate.title for i in ideas if i.candidate.title not in kept]
+    assert all("--only" in one.reason for one in left)

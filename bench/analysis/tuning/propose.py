@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,7 +12,7 @@ from bench.analysis.tuning.candidate import Candidate, NotTried
 from bench.analysis.tuning.patches import read_patch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from bench.analysis.measurement import Finding
     from bench.model.change import Change
@@ -63,6 +64,18 @@ def title_of(change: Change) -> str:
         f"{key} = {value}" for part in (change.scenario, change.pooler, change.server) for key, value in part.items()
     ]
     return "; ".join([*named, *(" ".join(statement.split()) for statement in change.sql)])
+
+
+def single_out(ideas: Iterable[Idea], patterns: Sequence[str]) -> tuple[list[Idea], list[NotTried]]:
+    """Keep the ideas whose title matches one of the patterns, which may hold ``*``; all where there is none."""
+    kept, left = [], []
+    for idea in ideas:
+        title = idea.candidate.title
+        if not patterns or any(fnmatchcase(title, f"*{pattern}*") for pattern in patterns):
+            kept.append(idea)
+        else:
+            left.append(NotTried(title=title, reason="left out by `--only`"))
+    return kept, left
 
 
 def enlist(
