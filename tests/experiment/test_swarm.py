@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -119,8 +120,8 @@ def test_what_makes_no_swarm_is_refused_before_anything_starts(
 
 @pytest.mark.pg
 def test_workers_that_do_not_come_end_the_run_with_the_cure(bench: Bench) -> None:
-    more = ["--master", "--bind-host", "127.0.0.1", "--bind-port", "0", "--expect-workers", "2", "--max-wait", "1"]
+    more = ["--master", "--bind-host", "127.0.0.1", "--bind-port", "0", "--expect-workers", "2", "--max-wait", "3"]
     done = bench.run("swarm", "plus.toml", "--workers", "1", *more, "--set", "pool.size=2", "--replicates", "1")
     assert done.returncode == 3
-    assert "1 of 2 workers connected within 1 s" in done.stderr
+    assert re.search("[01] of 2 workers connected within 3 s", done.stderr)  # a busy machine may be late with ours too
     assert "bench swarm --worker" in done.stderr
