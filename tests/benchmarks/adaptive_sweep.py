@@ -15,7 +15,7 @@ from tests.benchmarks.table import Row
 
 SIZES = (1, 2, 3, 4, 8, 16, 30, 60)
 CLIENTS = (2, 5, 10, 20, 30, 50, 75, 100)
-REPLICATES = 2
+REPLICATES = 3
 
 
 def _answer(folder: Path, *options: str) -> tuple[int | None, int, float]:
