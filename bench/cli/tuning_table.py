@@ -41,6 +41,9 @@ def print_tuning(derived: Derived, *, as_json: bool) -> None:
         kept = any(other.candidate.id == one.candidate.id for other in outcome.kept)
         word = click.style(f"{one.decision.outcome:<10}", fg=_COLOURS[one.decision.outcome])
         click.echo(f"  {word} {one.candidate.title}: {one.decision.reason}{' (kept)' if kept else ''}")
+    for costs in outcome.tuning.write_costs.values():
+        for cost in costs:
+            click.echo(f"  write cost {cost.words}")
     for left in outcome.tuning.not_tried:
         click.echo(f"  not tried  {left.title}: {left.reason}")
     click.echo(f"results  {derived.path}")
@@ -64,6 +67,7 @@ def document(outcome: TuningOutcome) -> dict[str, Any]:
         ],
         "combination": None if outcome.combination is None else _decision(outcome.combination),
         "not_tried": [msgspec.to_builtins(one) for one in outcome.tuning.not_tried],
+        "write_costs": msgspec.to_builtins(outcome.tuning.write_costs),
         "out_of_time": outcome.tuning.out_of_time,
         "spent_s": outcome.tuning.spent_s,
     }

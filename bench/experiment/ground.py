@@ -12,10 +12,12 @@ from bench.environment.tuning.clones import Clones
 from bench.environment.tuning.journal import FILE, Journal
 from bench.environment.tuning.server_settings import OF_A_DATABASE, ServerSettings, contexts
 from bench.environment.tuning.take_back import take_back
+from bench.environment.tuning.write_cost import measure_write_costs
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from bench.analysis.tuning.write_cost import WriteCost
     from bench.environment.embedded import Where
     from bench.experiment.target import Target
     from bench.model.change import Change
@@ -76,6 +78,11 @@ class Ground:
             direct=_in(target.direct, name),
             pooled=None if target.pooled is None else _in(target.pooled, name),
         )
+
+    def write_costs(self, identity: str) -> tuple[WriteCost, ...]:
+        """Measure what the indexes of a change cost, in its clone; nothing where it has none."""
+        name = self._clones.name(identity)
+        return () if name is None else measure_write_costs(_in(self._target.admin, name), self._target.admin)
 
     def leave(self, identity: str) -> None:
         """Give up the clone of a change that is decided."""

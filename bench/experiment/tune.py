@@ -215,7 +215,19 @@ class _Tuning:
                 decision = self._decide(candidate.id)
                 self._progress.note(f"{candidate.title}: {decision.words}")
                 if decision.settled and self._ground is not None:
+                    if decision.outcome == "proven":
+                        self._weigh(candidate.id, self._ground)
                     self._ground.leave(candidate.id)
+
+    def _weigh(self, identity: str, ground: Ground) -> None:
+        """Measure what a proven change costs those who write."""
+        costs = ground.write_costs(identity)
+        for cost in costs:
+            self._progress.note(f"  {cost.words}")
+        if costs:
+            known = self._tuning.write_costs
+            self._tuning = msgspec.structs.replace(self._tuning, write_costs={**known, identity: costs})
+            self._keep()
 
     def _decide(self, identity: str) -> Decision:
         return self._judge().of(identity)

@@ -153,6 +153,9 @@ def test_a_dropped_index_is_found_built_in_a_clone_and_proven(tuner: Tuner) -> N
     assert best["effects"]["throughput"]["low"] > 1
     assert tuner.clones() == []
     assert not tuner.journal.exists()
+    [cost] = document["write_costs"][best["id"]]
+    assert cost["index"] == INDEX
+    assert 0 < cost["wal_per_row"]["low"] < cost["wal_per_row"]["high"] < 1000
     run = tuner.folder / document["path"]
     migration = (run / "migration.sql").read_text()
     assert f"CREATE INDEX CONCURRENTLY {INDEX}" in migration

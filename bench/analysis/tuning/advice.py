@@ -84,6 +84,7 @@ def _noted(finding: Finding, tried: Tried | None) -> Finding:
 def _proven(one: Tried, outcome: TuningOutcome, measurements: Sequence[Measurement]) -> Finding:
     candidate, decision = one.candidate, one.decision
     kept = any(other.candidate.id == candidate.id for other in outcome.kept)
+    costs = outcome.tuning.write_costs.get(candidate.id, ())
     evidence: dict[str, Any] = {
         "why": candidate.why,
         "effects": {effect.metric: effect.ratio for effect in decision.effects},
@@ -94,6 +95,8 @@ def _proven(one: Tried, outcome: TuningOutcome, measurements: Sequence[Measureme
         "formula": "geometric mean of changed / start over interleaved pairs; looks after "
         f"{', '.join(map(str, LOOKS))} pairs; {100 * ERROR:g} % for all {outcome.tuning.family} comparisons together",
     }
+    if costs:
+        evidence["write cost"] = [cost.words for cost in costs]
     return Finding(
         rule=candidate.rule,
         severity="high" if kept else "info",

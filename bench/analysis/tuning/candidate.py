@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bench.analysis.measurement import ALL_OPERATIONS, Patch
+from bench.analysis.tuning.write_cost import WriteCost
 from bench.model.change import Change
 
 CHANGE = "change"
@@ -46,6 +47,8 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """Why a candidate could not be measured, by its id."""
     combined: tuple[str, ...] = ()
     """Ids of the candidates in the combination that was measured."""
+    write_costs: dict[str, tuple[WriteCost, ...]] = {}
+    """What the indexes of a proven candidate cost those who write, by its id."""
     budget_s: float = 0.0
     spent_s: dict[str, float] = {}
     """Wall time by part of the work."""

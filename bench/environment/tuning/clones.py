@@ -50,6 +50,10 @@ class Clones:
         self._names[identity] = name
         return name
 
+    def name(self, identity: str) -> str | None:
+        """Return the clone of a change, None where it has none."""
+        return self._names.get(identity)
+
     def drop(self, identity: str) -> None:
         """Drop a clone; harmless where there is none."""
         name = self._names.pop(identity, None)
