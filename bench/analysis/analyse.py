@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
-    """What a run says. ``plans`` holds each distinct plan once: by operation, role, kind and shape."""
+    """What a run says. ``plans`` holds each distinct plan once: by statement, role, kind, values and shape."""
 
     measurements: tuple[Measurement, ...]
     findings: tuple[Finding, ...]
@@ -51,16 +51,22 @@ class Analysis:
 
 
 def analyse(
-    run: RunFacts, plan: Plan, scenario: Scenario, scenarios: Mapping[str, Scenario], trials: Iterable[TrialData]
+    run: RunFacts,
+    plan: Plan,
+    scenario: Scenario,
+    scenarios: Mapping[str, Scenario],
+    trials: Iterable[TrialData],
+    beside: Sequence[PlanFact] = (),
 ) -> Analysis:
     """Analyse a run, trial by trial, so that the samples of only one of them are in memory.
 
     ``scenarios`` maps a trial's id to its own scenario, as ``bench.design.plan.expand`` gives it. Trials of the plan
     that are missing in ``trials`` (failed, interrupted) leave their treatment with fewer replicates or none. Random
-    numbers are seeded by ``run.seed``, so the same files give the same answer.
+    numbers are seeded by ``run.seed``, so the same files give the same answer. ``beside`` are plans of the same
+    statements from other sides than the load's.
     """
     summaries: list[TrialSummary] = []
-    plans: list[PlanFact] = []
+    plans: list[PlanFact] = list(beside)
     for trial, facts, samples, explained in trials:
         summaries.append(summarise(trial, facts, samples, scenarios[trial.id]))
         plans.extend(explained)
@@ -93,7 +99,8 @@ def conclude(
 
 
 def _distinct(plans: Sequence[PlanFact]) -> tuple[PlanFact, ...]:
-    kept: dict[tuple[str, str, str, str], PlanFact] = {}
+    kept: dict[tuple[object, ...], PlanFact] = {}
     for fact in plans:
-        kept.setdefault((fact.operation, fact.role, fact.kind, fingerprint(parse_plan(fact.document))), fact)
+        shape = fingerprint(parse_plan(fact.document))
+        kept.setdefault((fact.operation, fact.step, fact.role, fact.kind, fact.draw, fact.execution, shape), fact)
     return tuple(kept.values())

@@ -8,7 +8,9 @@ from bench.analysis.plan_tree import Buffers, PlanNode, PlanTree
 from bench.analysis.wording import number, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from bench.model.facts import PlanFact
 
 _NAMED = {
     "Node Type", "Parent Relationship", "Subplan Name", "Relation Name", "Schema", "Alias", "Index Name", "CTE Name",
@@ -57,6 +59,15 @@ def parse_plan(document: object) -> PlanTree:
         triggers=tuple(statement.get("Triggers", ())),
         query_id=statement.get("Query Identifier"),
     )
+
+
+def readable(facts: Iterable[PlanFact]) -> Iterator[tuple[PlanFact, PlanTree]]:
+    """Yield plans with their trees; documents that are no plans are left out, for the report to show as they are."""
+    for fact in facts:
+        try:
+            yield fact, parse_plan(fact.document)
+        except (ValueError, TypeError, AttributeError):
+            continue
 
 
 def _node(raw: Any, path: str) -> PlanNode:

@@ -29,7 +29,7 @@ LEVEL = 0.95
 
 def judge_plans(budget: Budget, facts: Iterable[PlanFact]) -> Line:
     """Judge one budget by the plans of its operation; inconclusive where none was recorded."""
-    plans = _distinct(fact for fact in facts if fact.operation == budget.operation)
+    plans = _distinct(fact for fact in facts if fact.load and fact.operation == budget.operation)
     if not plans:
         return _line(budget, None, "inconclusive", f"no plan of {budget.operation!r} was recorded")
     return _judge_index(budget, plans) if budget.metric == PLAN else _judge_partitions(budget, plans)
@@ -50,10 +50,10 @@ def partitions_scanned(plan: PlanTree) -> int:
 
 
 def _distinct(facts: Iterable[PlanFact]) -> list[PlanTree]:
-    kept: dict[tuple[str, str, tuple[str, ...], str], PlanTree] = {}
+    kept: dict[tuple[int, tuple[str, ...], str], PlanTree] = {}
     for fact in facts:
         plan = parse_plan(fact.document)
-        kept.setdefault((fact.role, fact.kind, fact.arguments, fingerprint(plan)), plan)
+        kept.setdefault((fact.step, fact.arguments, fingerprint(plan)), plan)
     return list(kept.values())
 
 

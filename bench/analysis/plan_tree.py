@@ -120,6 +120,18 @@ def indexes_used(plan: PlanTree | PlanNode) -> tuple[str, ...]:
     return tuple(dict.fromkeys(node.index for node in nodes if node.index and node.loops != 0))
 
 
+def q_error(node: PlanNode) -> float:
+    """Return the factor between estimated and actual rows per loop, at least 1; 1 where the node did not run.
+
+    Rows below one count as one, as the planner's estimates do. Source: Moerkotte, Neumann, Steidl, "Preventing Bad
+    Plans by Bounding the Impact of Cardinality Estimation Errors", VLDB 2009.
+    """
+    if not node.executed or node.actual_rows is None:
+        return 1.0
+    low, high = sorted((max(1.0, node.plan_rows), max(1.0, node.actual_rows)))
+    return high / low
+
+
 def exclusive_time(plan: PlanTree) -> list[tuple[PlanNode, float]]:
     """Return each node with the ms it took itself, in the order of ``walk``.
 

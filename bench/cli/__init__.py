@@ -21,6 +21,7 @@ COMMANDS = {
     "schema": "migrate, audit, maintain partitions",
     "seed": "load deterministic data",
     "plan": "print the trials of a scenario; runs nothing",
+    "explain": "show the plans of every operation from each side, and what is wrong with them",
     "run": "run a scenario or a sweep, then analyse and report",
     "capacity": "find the highest offered rate that meets the budgets",
     "tune": "try changes one by one and prove which help",

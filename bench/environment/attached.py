@@ -66,6 +66,11 @@ def _reach(dsn: str, what: str, *, simple: bool = False) -> tuple[Endpoint, str]
         ) from None
 
 
+def reach_owner(dsn: str) -> Endpoint:
+    """Reach the server as the tables' owner, or as a role that may become it; only plans are read that way."""
+    return _reach(dsn, "server as the tables' owner")[0]
+
+
 @contextlib.contextmanager
 def attach(attachment: Attachment) -> Iterator[Reached]:
     """Reach the server and, where named, its pooler and the pooler's admin console."""

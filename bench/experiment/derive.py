@@ -30,6 +30,7 @@ RAW_FILES = {
     "scenario.toml": "the scenario, verbatim",
     "plan.json": "all trials in the order they ran",
     "host.json": "the machine",
+    "explained.json": "plans from other sides: owner, foreign tenant, values unknown",
     "measurements.json": "every measurement with its interval",
     "measurements.parquet": "the same, one row per metric",
     "findings.json": "findings with evidence and patches",
@@ -62,11 +63,14 @@ def derive(run: Path | str, results_root: Path, reports_root: Path, progress: Pr
     stored = (
         (each.trial, each.facts, each.samples(), each.plans()) for each in reader.trials() if each.failure is None
     )
+    beside = reader.explained.plans
     if ran.plan.design == "tune":
         start = treat(ran.raw, {}, ran.source)
-        analysis = analyse_tuning(reader.facts, ran.plan, start, ran.treated, stored, reader.tuning)
+        analysis = analyse_tuning(
+            reader.facts, ran.plan, start, ran.treated, stored, reader.tuning, reader.explained.plans
+        )
     else:
-        analysis = analyse(reader.facts, ran.plan, ran.scenario, ran.treated, stored)
+        analysis = analyse(reader.facts, ran.plan, ran.scenario, ran.treated, stored, beside)
     reader.write_derived(analysis.measurements, analysis.findings, analysis.verdict)
     if analysis.tuning is not None:
         advised = treat(ran.raw, analysis.tuning.change.scenario, ran.source)
@@ -96,6 +100,7 @@ def _render(reader: RunReader, scenario: Scenario, analysis: Analysis, reports_r
         host=reader.host,
         trials=analysis.summaries,
         plans=analysis.plans,
+        indexes=reader.explained.indexes,
         files=tuple(_files(reader, folder.resolve())),
     )
     return publish(material, reports_root)

@@ -10,19 +10,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
 from bench import __version__
-from bench.design.parameters import draw
 from bench.design.plan import trial_seconds
 from bench.environment import inventory, migrations
 from bench.environment.host import describe_host
-from bench.environment.plans import explain
 from bench.environment.populations import read_populations
 from bench.experiment.adaptive import AdaptiveCourse
 from bench.experiment.capacity import RateCourse
 from bench.experiment.course import GridCourse
 from bench.experiment.derive import derive
+from bench.experiment.plans import count_scans, take_plans
 from bench.experiment.preflight import check_connections
 from bench.experiment.resume import reopen
 from bench.experiment.swarm import open_swarm
@@ -50,9 +48,6 @@ if TYPE_CHECKING:
     from bench.model.facts import PlanFact
     from bench.model.scenario import Scenario
     from bench.store.writer import RunWriter
-
-PLANS_PER_OPERATION = 3
-"""Argument sets explained for each read operation."""
 
 QUICK_CAVEAT = Caveat(
     code="quick",
@@ -88,10 +83,11 @@ def run(request: Request, progress: Progress) -> Derived:
         with open_writer(request, describe_run(request, target, course.may_run())) as writer:
             try:
                 course.recall(runs.RunReader(writer.path))
-                plans = explain_reads(target, planned.scenario, populations)
+                taken = take_plans(target, planned.scenario, populations, writer)
                 with open_swarm(request.swarm, course.may_run(), target, progress) as swarm:
                     load = _Load(target, populations, swarm)
-                    _run_trials(load, course, plans, writer, progress)
+                    _run_trials(load, course, taken.load, writer, progress)
+                count_scans(target, taken, writer)
                 writer.record(_concluded(writer.facts, course))
                 folder = writer.finish()
             except BaseException as error:
@@ -173,17 +169,6 @@ def _commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return "0000000"
     return done.stdout.strip()
-
-
-def explain_reads(target: Target, scenario: Scenario, populations: Populations) -> list[PlanFact]:
-    """Explain every single-statement read as the load's role, with arguments from the scenario's own distribution."""
-    generator = np.random.default_rng(scenario.run.seed)
-    facts: list[PlanFact] = []
-    for operation in scenario.operation:
-        if operation.is_read:
-            arguments = draw(operation.parameters, populations, PLANS_PER_OPERATION, generator)
-            facts += explain(target.direct, operation, arguments)
-    return facts
 
 
 @dataclass(frozen=True, slots=True)

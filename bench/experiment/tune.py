@@ -24,8 +24,9 @@ from bench.environment.tuning.relations import read_relations
 from bench.experiment.derive import derive
 from bench.experiment.ground import Ground
 from bench.experiment.pairs import Sitting
+from bench.experiment.plans import take_plans
 from bench.experiment.preflight import OWN_CONNECTIONS, check_connections
-from bench.experiment.run import describe_run, explain_reads, open_writer
+from bench.experiment.run import describe_run, open_writer
 from bench.experiment.scenario_file import Planned, read_text
 from bench.experiment.target import open_target
 from bench.model.change import join
@@ -130,7 +131,7 @@ class _Tuning:
         self._budget_s = asked.budget_s
         self._only = asked.only
         populations = read_populations(target.direct, start.operation)
-        self._plans = explain_reads(target, start, populations)
+        self._plans = take_plans(target, start, populations, writer).load
         self._ground = ground
         self._sitting = Sitting(self._planned, target, ground, writer, populations, self._plans, progress)
         self._began = time.monotonic()

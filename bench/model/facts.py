@@ -9,6 +9,10 @@ import msgspec
 from bench.model.scenario_text import Overrides
 
 Level = str | int | float | bool
+PlanRole = Literal["app", "owner", "foreign"]
+"""The application, the tables' owner, and the application for a tenant that is not there."""
+PlanKind = Literal["custom", "generic", "auto"]
+"""Planned with the values known, without them, or as the server chooses from execution to execution."""
 
 
 class _Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,11 +109,19 @@ class PlanFact(_Facts, frozen=True):
     """One EXPLAIN document of one operation. ``document`` is the JSON as the server gave it."""
 
     operation: str
-    role: Literal["app", "owner"]
-    kind: Literal["custom", "generic"]
+    role: PlanRole
+    kind: PlanKind
     sql: str
     arguments: tuple[str, ...]
     document: dict[str, Any]
+    step: int = 0
+    """Place of the statement in its transaction, from 1; 0 for a single statement."""
+    draw: int = 0
+    """Which of the sets of values drawn for the operation; the same set in every role and kind."""
+    execution: int = 0
+    """Which execution of its session, from 1, where the server chose the kind; 0 where the kind was forced."""
+    load: bool = True
+    """Whether the load itself has this plan: others are there to be compared with it."""
 
 
 class TrialFacts(_Facts, frozen=True):

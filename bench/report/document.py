@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.analysis.index_use import tabulate_indexes
 from bench.report.numbers import span
 from bench.report.sections.advice import advise, draw_costs
 from bench.report.sections.banner import announce
@@ -13,6 +14,7 @@ from bench.report.sections.caveats import gather
 from bench.report.sections.distributions import draw_distributions
 from bench.report.sections.environment import describe_environment, elapsed_s, instant
 from bench.report.sections.findings import recommend
+from bench.report.sections.indexes import lay_out_indexes
 from bench.report.sections.measurements import tabulate
 from bench.report.sections.method import explain_method
 from bench.report.sections.plans import lay_out_plans
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from bench.report.sections.findings import Recommendation
     from bench.report.sections.measurements import MeasurementTables
     from bench.report.sections.plans import PlanCard
+    from bench.report.tables import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Document:
     measurements: MeasurementTables
     plans: tuple[PlanCard, ...]
     plans_absent: str
+    indexes: Table | None
     environment: Environment
     method: tuple[tuple[str, str], ...]
     files: tuple[RawFile, ...]
@@ -85,6 +89,7 @@ def build_document(material: Material) -> Document:
         draw_timelines(material.trials, chosen, varied),
     )
     plans = lay_out_plans(material.plans, material.scenario)
+    indexes = lay_out_indexes(tabulate_indexes(material.indexes, material.plans))
     contents = (
         Entry("verdict", "Verdict"),
         Entry("budgets", "Budgets"),
@@ -93,6 +98,7 @@ def build_document(material: Material) -> Document:
         *(Entry(gallery.anchor, gallery.title) for gallery in galleries),
         Entry("measurements", "Measurements"),
         Entry("plans", "Query plans", len(plans)),
+        *([Entry("indexes", "Indexes", len(indexes.rows))] if indexes else []),
         Entry("environment", "Environment"),
         Entry("method", "Method"),
         Entry("files", "Raw files"),
@@ -110,7 +116,8 @@ def build_document(material: Material) -> Document:
         galleries=galleries,
         measurements=tabulate(measurements, varied),
         plans=plans,
-        plans_absent="No plan was recorded: only operations that read are explained.",
+        plans_absent="No plan was recorded.",
+        indexes=indexes,
         environment=describe_environment(run, material.host, material.scenario, material.scenario_text, material.plan),
         method=explain_method(material.scenario, measurements),
         files=tuple(material.files),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bench.analysis.summary import TrialSummary
     from bench.design.plan import Plan
     from bench.model.facts import HostSummary, PlanFact, RunFacts
+    from bench.model.indexes import IndexFact
     from bench.model.scenario import Scenario
     from bench.report.sections.files import RawFile
 
@@ -32,4 +33,5 @@ class Material:
     host: HostSummary | None = None
     trials: Sequence[TrialSummary] = ()
     plans: Sequence[PlanFact] = ()
+    indexes: Sequence[IndexFact] = ()
     files: Sequence[RawFile] = ()

@@ -33,6 +33,7 @@ FORMATS: Final[dict[str, int]] = {
     "findings": 1,
     "verdict": 1,
     "tuning": 1,
+    "explained": 1,
     "gate": 1,
 }
 """The format written now, by kind."""

@@ -18,6 +18,7 @@ SCENARIO: Final = "scenario.toml"
 PLAN: Final = "plan.json"
 HOST: Final = "host.json"
 TUNING: Final = "tuning.json"
+EXPLAINED: Final = "explained.json"
 
 TRIALS: Final = "trials"
 SAMPLES: Final = "samples.parquet"

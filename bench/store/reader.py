@@ -10,6 +10,7 @@ from bench.analysis.measurement import Verdict
 from bench.analysis.tuning.candidate import Tuning
 from bench.design.plan import Plan
 from bench.model.errors import StoreError
+from bench.model.explained import Explained
 from bench.model.facts import HostSummary, RunFacts, TrialFacts
 from bench.store import codec, layout
 from bench.store.disk import damaged, read_text, reading, replace_file, writing
@@ -103,6 +104,12 @@ class RunReader:
         """What the trials of a tuning are for; empty for one that ended before it had an idea."""
         path = self.path / layout.TUNING
         return codec.load(path, "tuning", Tuning) if path.exists() else Tuning()
+
+    @cached_property
+    def explained(self) -> Explained:
+        """The plans beside the load's own; none in a run that was made before they were taken."""
+        path = self.path / layout.EXPLAINED
+        return codec.load(path, "explained", Explained) if path.exists() else Explained()
 
     @property
     def scenario_text(self) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from bench.analysis.tuning.candidate import Tuning
     from bench.design.plan import Plan, Trial
+    from bench.model.explained import Explained
     from bench.model.facts import PlanFact, RunFacts, TrialFacts
     from bench.model.sample import Samples
     from bench.model.scenario import Load
@@ -114,6 +115,10 @@ class RunWriter:
     def write_tuning(self, tuning: Tuning) -> None:
         """Replace ``tuning.json``, which says what the trials of a tuning are for; raises ``StoreError``."""
         replace_file(self.path / layout.TUNING, codec.encode("tuning", tuning))
+
+    def write_explained(self, explained: Explained) -> None:
+        """Replace ``explained.json``, the plans beside the load's own; raises ``StoreError``."""
+        replace_file(self.path / layout.EXPLAINED, codec.encode("explained", explained))
 
     def stop(self, status: Literal["interrupted", "failed"]) -> None:
         """Say in ``run.json`` how the run ended too early, and let go of the folder, which can be resumed."""

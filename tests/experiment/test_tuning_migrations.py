@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from bench.analysis.tuning.plans import from_plans
-from bench.environment.plans import explain
+from bench.environment.plans import Viewpoint, explain
 from bench.environment.tuning.relations import read_relations
 from bench.environment.tuning.write_cost import measure_write_costs
 from bench.model.sql_script import split_statements
@@ -51,7 +51,7 @@ def planted(environment: Environment) -> Iterator[Endpoint]:
 def _ideas(admin: Endpoint) -> list[Idea]:
     numbers = {"kind": "uniform", "name": "n", "low": 1, "high": 9}
     what = scenario(operations=[{"name": "by_actor", "sql": QUERY, "parameters": [numbers]}])
-    plans = explain(admin, what.operation[0], [(7,)])
+    plans = explain(admin, what.operation[0], [(7,)], Viewpoint("app", load=True)).facts
     return [one for one in from_plans(what, plans, read_relations(admin)) if "INDEX" in one.candidate.title]
 
 

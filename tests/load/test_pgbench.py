@@ -12,7 +12,7 @@ from bench.environment.pgbouncer import PoolerSettings
 from bench.load.pgbench_process import epoch_offset_ns
 from bench.model.errors import SetupError
 from bench.model.sample import Outcome
-from tests.load.pools import ask, rows_seen, totals
+from tests.load.pools import ask, eventually, rows_seen, totals
 from tests.load.trials import PLUS, drawing, generator, open_loop, run, scenario, single, writing
 
 if TYPE_CHECKING:
@@ -160,9 +160,13 @@ def test_there_are_as_many_connections_as_clients_and_pool_allow(
     mine = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'"
     # Backends of an earlier trial may still be on their way out.
     ask(environment.admin, mine.replace("count(*)", "pg_terminate_backend(pid, 5000)"))
-    counted = []
-    facts = run(environment, what, lambda _: counted.append(ask(environment.admin, mine)[0][0])).workers[0]
-    assert counted == [connections]
+    counted: list[int] = []
+
+    def all_are_there(_: object) -> None:
+        eventually(lambda: counted.append(ask(environment.admin, mine)[0][0]) or counted[-1] >= connections)
+
+    facts = run(environment, what, all_are_there).workers[0]
+    assert max(counted) == connections
     assert (facts.pool_size, facts.clients) == (connections, connections)
 
 

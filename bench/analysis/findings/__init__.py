@@ -11,12 +11,11 @@ from bench.analysis.findings import (
     cold_start,
     generator_saturated,
     littles_law,
-    plan_lacks_index,
     pool_oversized,
     pooler_saturated,
     reset_query_cost,
-    sequential_scan,
 )
+from bench.analysis.findings.plans import find_in_plans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,11 +33,10 @@ RULES: tuple[Callable[[Context], list[Finding]], ...] = (
     pooler_saturated.find,
     reset_query_cost.find,
     cold_start.find,
-    plan_lacks_index.find,
-    sequential_scan.find,
 )
 
 
 def find_all(context: Context) -> tuple[Finding, ...]:
-    """Apply every rule, in the order of the register."""
-    return tuple(finding for rule in RULES for finding in rule(context))
+    """Apply every rule, in the order of the register, then those on plans."""
+    found = [finding for rule in RULES for finding in rule(context)]
+    return (*found, *find_in_plans(context.plans, context.scenario))

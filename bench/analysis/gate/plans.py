@@ -42,7 +42,7 @@ def compare_plans(baseline: Side, candidate: Side, allowed: Collection[str]) -> 
 
 
 def _shapes(side: Side, operation: str) -> Shapes:
-    plans = [parse_plan(fact.document) for fact in side.plans if fact.operation == operation]
+    plans = [parse_plan(fact.document) for fact in side.plans if fact.load and fact.operation == operation]
     return {fingerprint(plan): plan for plan in plans}
 
 

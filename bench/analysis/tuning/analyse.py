@@ -50,10 +50,11 @@ def analyse_tuning(
     scenarios: Mapping[str, Scenario],
     trials: Iterable[TrialData],
     tuning: Tuning,
+    beside: Sequence[PlanFact] = (),
 ) -> Analysis:
     """Analyse a stored tuning; the same files give the same answer."""
     summaries: list[TrialSummary] = []
-    first: list[PlanFact] = []
+    first: list[PlanFact] = list(beside)
     for trial, facts, samples, explained in trials:
         summaries.append(summarise(trial, facts, samples, scenarios[trial.id]))
         if trial.treatment.get(CHANGE) == SCOUT:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.explain import parse_plan
 from bench.analysis.measurement import Patch
-from bench.analysis.plan_tree import walk
+from bench.analysis.plan_tree import q_error, walk
 from bench.analysis.tuning.candidate import Candidate
 from bench.analysis.tuning.propose import Idea, title_of
 from bench.model.change import Change
@@ -24,6 +24,7 @@ FEWEST_ROWS = 1000
 """Rows that a scan reads, below which an index is not worth an idea."""
 REMOVED = 0.5
 _CONDITIONS = ("Index Cond", "Recheck Cond", "Filter")
+FEWEST_ESTIMATED = 100
 OFF = 10.0
 """Times by which an estimate has to be off before fresh statistics are an idea."""
 JIT_SHARE = 0.2
@@ -37,7 +38,7 @@ def from_plans(scenario: Scenario, plans: Sequence[PlanFact], relations: Mapping
     """Return ideas in the order of the plans."""
     hints = {operation.name: operation.index for operation in scenario.operation}
     found: list[Idea] = []
-    for fact in plans:
+    for fact in (one for one in plans if one.load):
         plan = parse_plan(fact.document)
         for node in walk(plan):
             found += _indexes(node, relations, fact.operation, hints.get(fact.operation))
@@ -125,8 +126,7 @@ def _statistics(node: PlanNode, relations: Mapping[str, Relation], operation: st
     relation = relations.get(node.relation or "")
     if relation is None or not node.executed or node.actual_rows is None:
         return
-    low, high = sorted((max(node.plan_rows, 1.0), max(node.actual_rows, 1.0)))
-    if high < 100 or high / low < OFF:
+    if max(node.plan_rows, node.actual_rows) < FEWEST_ESTIMATED or q_error(node) < OFF:
         return
     table = relation.root or relation.name
     statement = f"ANALYZE {table}"

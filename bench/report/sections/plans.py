@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from bench.analysis.explain import parse_plan, render_tree
 from bench.analysis.plan_tree import fingerprint, indexes_used, walk
 from bench.report.numbers import count, quantity
+from bench.report.sections.plan_nodes import lay_out_nodes
 from bench.report.words import operation_name, shorten, slug
 
 if TYPE_CHECKING:
@@ -17,9 +18,14 @@ if TYPE_CHECKING:
     from bench.analysis.plan_tree import PlanTree
     from bench.model.facts import PlanFact
     from bench.model.scenario import Scenario
+    from bench.report.sections.plan_nodes import PlanLine
 
-_ROLES: Final = {"app": "as the application role", "owner": "as the owner"}
-_KINDS: Final = {"custom": "custom plan (values known)", "generic": "generic plan (values unknown)"}
+_ROLES: Final = {"app": "as the application role", "owner": "as the owner", "foreign": "as a foreign tenant"}
+_KINDS: Final = {
+    "custom": "custom plan (values known)",
+    "generic": "generic plan (values unknown)",
+    "auto": "as the server chose",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,7 @@ class PlanCard:
     title: str
     tags: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
+    nodes: tuple[PlanLine, ...]
     tree: str
     sql: str
     arguments: str
@@ -46,12 +53,14 @@ def lay_out_plans(plans: Sequence[PlanFact], scenario: Scenario | None) -> tuple
         except (ValueError, TypeError, AttributeError) as error:
             tree, problem = None, str(error)
         shape = fingerprint(tree) if tree is not None else repr(plan.document)
-        groups.setdefault((plan.operation, plan.sql, plan.role, plan.kind, shape), []).append((plan, tree, problem))
+        groups.setdefault((plan.operation, plan.sql, plan.role, plan.kind, plan.execution, shape), []).append(
+            (plan, tree, problem)
+        )
     shapes: dict[tuple[object, ...], int] = {}
     for key in groups:
-        shapes[key[:4]] = shapes.get(key[:4], 0) + 1
+        shapes[key[:5]] = shapes.get(key[:5], 0) + 1
     return tuple(
-        _card(number, group, intended.get(group[0][0].operation), shapes[key[:4]])
+        _card(number, group, intended.get(group[0][0].operation), shapes[key[:5]])
         for number, (key, group) in enumerate(groups.items(), 1)
     )
 
@@ -61,16 +70,17 @@ def _card(
 ) -> PlanCard:
     # The slowest of equal plans shows most.
     plan, tree, problem = max(group, key=lambda item: (item[1].execution_ms or 0.0) if item[1] is not None else 0.0)
-    tags = [_ROLES[plan.role], _KINDS[plan.kind]]
+    tags = [_ROLES[plan.role], _KINDS[plan.kind] + (f", execution {plan.execution}" if plan.execution else "")]
     if len(group) > 1:
         tags.append(f"the same for {count(len(group), 'set of arguments', 'sets of arguments')}, the slowest shown")
     if shapes > 1:
         tags.append(f"one of {shapes} different plans of this statement")
     return PlanCard(
         anchor=f"plan-{number}-{slug(plan.operation)}",
-        title=shorten(operation_name(plan.operation), 120),
+        title=shorten(operation_name(plan.operation), 120) + (f", step {plan.step}" if plan.step else ""),
         tags=tuple(tags),
         facts=tuple(_facts(tree, intended)) if tree is not None else (),
+        nodes=lay_out_nodes(tree) if tree is not None else (),
         tree="\n".join(render_tree(tree)) if tree is not None else f"No plan: {problem}",
         sql=plan.sql.strip(),
         arguments=", ".join(plan.arguments),

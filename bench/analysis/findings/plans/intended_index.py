@@ -9,30 +9,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.analysis.explain import parse_plan
+from bench.analysis.findings.plans.evidence import ROWS_OF_A_TABLE, SOURCE
 from bench.analysis.measurement import Finding
 from bench.analysis.plan_tree import indexes_used, walk
 from bench.analysis.wording import number
 
 if TYPE_CHECKING:
-    from bench.analysis.findings.context import Context
+    from bench.analysis.findings.plans.evidence import Evidence
     from bench.analysis.plan_tree import PlanTree
 
 RULE = "plan-lacks-index"
-_SCANS = ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Tid Scan")
 
 
-def find(context: Context) -> list[Finding]:
+def find(evidence: Evidence) -> list[Finding]:
     """Report one finding per operation that names an index."""
     found = []
-    for operation in context.scenario.operation:
-        plans = [parse_plan(fact.document) for fact in context.plans if fact.operation == operation.name]
-        if operation.index is None or not plans:
+    for operation in evidence.scenario.operation:
+        if operation.index is None:
             continue
-        without = [plan for plan in plans if operation.index not in indexes_used(plan) and not _by_partition(plan)]
+        executions: dict[object, list[PlanTree]] = {}
+        for one in evidence.load():
+            if one.fact.operation == operation.name:  # of a transaction one step has to use it, not every one
+                key = one.fact.draw if one.fact.step else (one.fact.draw, one.fact.arguments, id(one.fact))
+                executions.setdefault(key, []).append(one.tree)
+        without = [plans for plans in executions.values() if not any(_serves(operation.index, plan) for plan in plans)]
         if without:
-            found.append(_finding(operation.name, operation.index, without, len(plans)))
+            trees = [plan for plans in without for plan in plans]
+            found.append(_finding(operation.name, operation.index, trees, f"{len(without)} of {len(executions)}"))
     return found
+
+
+def _serves(index: str, plan: PlanTree) -> bool:
+    return index in indexes_used(plan) or _by_partition(plan)
 
 
 def _by_partition(plan: PlanTree) -> bool:
@@ -42,9 +50,9 @@ def _by_partition(plan: PlanTree) -> bool:
     return appended and not any(node.node_type == "Seq Scan" for node in nodes)
 
 
-def _finding(operation: str, index: str, without: list[PlanTree], plans: int) -> Finding:
+def _finding(operation: str, index: str, without: list[PlanTree], share: str) -> Finding:
     worst = max(without, key=lambda plan: max((node.rows_read for node in walk(plan)), default=0.0))
-    scans = [node for node in walk(worst) if node.node_type in _SCANS and node.relation]
+    scans = [node for node in walk(worst) if node.node_type in ROWS_OF_A_TABLE and node.relation]
     used = sorted({name for plan in without for name in indexes_used(plan)})
     read = max((node.rows_read for node in scans), default=0.0)
     sequential = any(node.node_type == "Seq Scan" for node in scans)
@@ -53,7 +61,7 @@ def _finding(operation: str, index: str, without: list[PlanTree], plans: int) ->
         rule=RULE,
         severity="high" if sequential else "warning",
         status="measured",
-        summary=f"The plan of {operation} does not use {index}: it {instead} ({len(without)} of {plans} plans)",
+        summary=f"The plan of {operation} does not use {index}: it {instead} ({share} plans)",
         evidence={
             "operation": operation,
             "index": index,
@@ -61,10 +69,9 @@ def _finding(operation: str, index: str, without: list[PlanTree], plans: int) ->
             "scans": [f"{node.node_type} on {node.relation}" for node in scans],
             "rows_read": read,
             "shared_buffers": worst.root.buffers.shared if worst.root.buffers else None,
-            "plans_without": len(without),
-            "plans": plans,
+            "plans_without": share,
         },
         remedy=f"Check that {index} exists and is valid (`\\d` in psql), run ANALYZE on the table, and compare the "
         "plan as owner: under row-level security an operator that is not leakproof cannot use an index.",
-        source="https://www.postgresql.org/docs/current/using-explain.html",
+        source=SOURCE,
     )

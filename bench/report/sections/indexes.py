@@ -1,0 +1,59 @@
+"""The index-use matrix: each index of the tables that the load touches, and which operation's plans use it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bench.report.numbers import quantity
+from bench.report.tables import Cell, Column, Table
+from bench.report.words import ABSENT, operation_name, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.analysis.index_use import IndexUse
+
+_STATES: Final = {
+    "used": ("used", "good"),
+    "constraint": ("guards a constraint", ""),
+    "redundant": ("redundant", "unsure"),
+    "unused": ("not used by this load", "unsure"),
+}
+_CAPTION: Final = (
+    "Each index of the tables that the load touches: plans that use it, of those explained, and the server's own count "
+    "of scans during the run. What this load does not use another may need."
+)
+
+
+def lay_out_indexes(lines: Sequence[IndexUse]) -> Table | None:
+    """Return the matrix; None where no index was recorded."""
+    if not lines:
+        return None
+    operations = list(dict.fromkeys(name for line in lines for name in line.plans))
+    columns = (
+        Column("Index"),
+        Column("Table"),
+        *(Column(shorten(operation_name(name), 30), numeric=True) for name in operations),
+        Column("Scans", numeric=True),
+        Column("Size", numeric=True),
+        Column("State"),
+    )
+    return Table(_CAPTION, columns, tuple(_row(line, operations) for line in lines))
+
+
+def _row(line: IndexUse, operations: Sequence[str]) -> tuple[Cell, ...]:
+    word, tone = _STATES[line.state]
+    note = f"{line.covered_by} begins with the same columns" if line.covered_by else ""
+    return (
+        Cell(shorten(line.index.name, 80), shorten(", ".join(line.index.columns), 120)),
+        Cell(line.index.table),
+        *(_share(line, name) for name in operations),
+        Cell(f"{line.index.scans:,}", order=line.index.scans),
+        Cell(quantity(line.index.size_bytes, "bytes"), order=line.index.size_bytes),
+        Cell(word, note, tone=tone),
+    )
+
+
+def _share(line: IndexUse, operation: str) -> Cell:
+    used, explained = line.plans.get(operation, (0, 0))
+    return Cell(f"{used} of {explained}", order=used) if used else Cell(ABSENT, order=0)
