@@ -7,30 +7,29 @@ from typing import TYPE_CHECKING
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
-from bench.cli.options import attach_options, override_options, read_overrides, read_where, server_options
+from bench.cli.explain_table import print_explanation, print_indexes
+from bench.cli.options import attach_options, read_overrides, read_where, server_options, setting_option
 from bench.cli.output import FAILED, PASSED, json_option, print_json
 from bench.cli.progress import choose_progress
-from bench.experiment.explain import explain_scenario, index_matrix
+from bench.environment.embedded import Where
+from bench.experiment.explain import explain_scenario, index_matrix, price_indexes
 from bench.experiment.scenario_file import read_scenario
 from bench.model.errors import ScenarioError
-from bench.report.numbers import quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from bench.analysis.index_use import IndexUse
-    from bench.experiment.explain import Explanation
+    from bench.analysis.tuning.write_cost import WriteCost
 
 
 @click.command("explain")
 @click.argument("scenarios", metavar="SCENARIO…", nargs=-1, required=True)
 @click.option("--operation", "wanted", multiple=True, metavar="NAME", help="Only this operation; may be repeated.")
+@click.option("--write-cost", is_flag=True, help="Measure what indexes without use cost those who write, in a clone.")
+@click.option("--trees", is_flag=True, help="Print each distinct plan as a tree.")
 @click.option("--owner-dsn", help="With --dsn: a login that owns the tables or may become their owner.")
-@override_options
+@setting_option
 @server_options
 @attach_options
 @json_option
@@ -38,10 +37,10 @@ def command(
     scenarios: tuple[str, ...],
     *,
     wanted: tuple[str, ...],
+    write_cost: bool,
+    trees: bool,
     owner_dsn: str | None,
     settings: tuple[str, ...],
-    sweeps: tuple[str, ...],
-    replicates: int | None,
     state_root: Path,
     pg_bin: Path | None,
     pgbouncer: Path | None,
@@ -64,50 +63,30 @@ def command(
     """
     if owner_dsn is not None and dsn is None:
         raise ScenarioError("`--owner-dsn` needs `--dsn`", remedy="Name the server as the application reaches it too.")
+    if write_cost and dsn is not None:
+        raise ScenarioError(
+            "`--write-cost` measures in a clone, and an attached server is not ours to clone a database in",
+            remedy="Leave `--dsn` out to measure on the embedded server.",
+        )
     where = read_where(state_root, pg_bin, pgbouncer, (dsn, pooler_dsn, pooler_admin_dsn))
-    overrides = read_overrides(settings, sweeps, replicates)
+    overrides = read_overrides(settings, (), None)
     planned = [read_scenario(scenario, overrides, quick=False) for scenario in scenarios]
     with choose_progress() as progress:
         explained = [explain_scenario(where, one.scenario, wanted, owner_dsn, progress) for one in planned]
-    lines = index_matrix(explained)
+        lines = index_matrix(explained)
+        costs: list[WriteCost] = []
+        if write_cost and isinstance(where, Where):
+            costs = price_indexes(where, planned[0].scenario.dataset, lines, progress)
     if as_json:
         indexes = [msgspec.to_builtins(line) for line in lines]
-        print_json("explain", {"scenarios": [one.document() for one in explained], "indexes": indexes})
+        document = {"scenarios": [one.document() for one in explained], "indexes": indexes}
+        print_json("explain", {**document, "write_costs": msgspec.to_builtins(costs)})
     else:
         for one in explained:
-            _print_explanation(one)
+            print_explanation(one, trees=trees)
         if lines:
-            _print_indexes(lines)
+            print_indexes(lines)
+        for cost in costs:
+            click.echo(f" {cost.words}")
     severe = any(finding.severity == "high" for one in explained for finding in one.findings)
     sys.exit(FAILED if severe else PASSED)
-
-
-def _print_explanation(explained: Explanation) -> None:
-    for card in explained.cards:
-        click.secho(f"\n{card.title}", bold=True)
-        click.echo(f"  {'; '.join(card.tags)}")
-        for name, value in card.facts:
-            click.echo(f"  {name}: {value}")
-        for line in card.tree.splitlines():
-            click.echo(f"    {line}")
-    for caveat in explained.caveats:
-        click.echo(f"\ncaveat   {caveat.text}\n         {caveat.cure}")
-    for finding in explained.findings:
-        click.secho(f"\n{finding.severity:<8} {finding.rule}: {finding.summary}", bold=finding.severity == "high")
-        click.echo(f"         {finding.remedy}")
-        if finding.patch is not None:
-            for line in finding.patch.text.strip().splitlines():
-                click.echo(f"         {line}")
-    if not explained.findings:
-        click.echo("\nnothing to find fault with")
-
-
-def _print_indexes(lines: Sequence[IndexUse]) -> None:
-    table = Table("index", "table", "used by", "scans so far", "size", "state", box=None, title_justify="left")
-    for line in lines:
-        used = ", ".join(f"{name} {part}/{whole}" for name, (part, whole) in line.plans.items())
-        state = f"{line.state}: {line.covered_by}" if line.covered_by else line.state
-        size = quantity(line.index.size_bytes, "bytes")
-        table.add_row(line.index.name, line.index.table, used, f"{line.index.scans:,}", size, state)
-    click.echo("")
-    Console(width=None if sys.stdout.isatty() else 200).print(table)

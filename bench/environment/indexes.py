@@ -28,10 +28,9 @@ SELECT c.relname, r.relname, pg_get_indexdef(i.indexrelid), m.amname,
   JOIN pg_namespace n ON n.oid = r.relnamespace
   JOIN pg_am m ON m.oid = c.relam
  CROSS JOIN LATERAL (
-       SELECT sum(pg_relation_size(t.relid))::bigint AS size,
-              sum(pg_stat_get_numscans(t.relid))::bigint AS scans,
-              array_agg(t.relid::regclass::text ORDER BY t.relid) FILTER (WHERE t.relid <> i.indexrelid) AS parts
-         FROM pg_partition_tree(i.indexrelid) t) tree
+       SELECT sum(pg_relation_size(part))::bigint AS size, sum(pg_stat_get_numscans(part))::bigint AS scans,
+              array_agg(part::regclass::text ORDER BY part) FILTER (WHERE part <> i.indexrelid) AS parts
+         FROM (SELECT i.indexrelid AS part UNION SELECT relid FROM pg_partition_tree(i.indexrelid)) AS parts) tree
  WHERE NOT c.relispartition AND i.indisvalid AND n.nspname NOT IN ('pg_catalog', 'pg_toast', 'information_schema')
    AND r.oid IN (SELECT coalesce(CASE WHEN p.relispartition THEN pg_partition_root(p.oid) END, p.oid)
                    FROM pg_class p WHERE p.relname = ANY(%s) AND p.relkind IN ('r', 'p'))

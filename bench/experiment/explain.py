@@ -19,6 +19,7 @@ from bench.environment.indexes import read_indexes
 from bench.environment.plans import Captured, Viewpoint, explain, explain_automatic
 from bench.environment.populations import read_populations
 from bench.environment.viewpoints import choose_viewpoints, read_surroundings
+from bench.experiment.ground import Ground
 from bench.experiment.target import open_target
 from bench.model.errors import ScenarioError
 from bench.model.facts import Caveat
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from bench.analysis.index_use import IndexUse
     from bench.analysis.measurement import Finding
+    from bench.analysis.tuning.write_cost import WriteCost
     from bench.design.parameters import Populations
     from bench.environment.attached import Attachment
     from bench.environment.embedded import Environment, Where
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from bench.experiment.target import Target
     from bench.model.facts import PlanFact
     from bench.model.indexes import IndexFact
-    from bench.model.scenario import Operation, Scenario
+    from bench.model.scenario import Dataset, Operation, Scenario
     from bench.report.sections.plans import PlanCard
 
 ARGUMENT_SETS = 3
@@ -149,6 +151,16 @@ def explain_scenario(
         caveats=caveats,
         indexes=indexes,
     )
+
+
+def price_indexes(where: Where, dataset: Dataset, lines: Sequence[IndexUse], progress: Progress) -> list[WriteCost]:
+    """Measure what the indexes that nothing uses, or that another one covers, cost those who write."""
+    idle = [line.index.name for line in lines if line.state in {"unused", "redundant"}]
+    if not idle:
+        return []
+    with open_target(where, dataset, progress) as target, Ground(target, where) as ground:
+        progress.note(f"measuring the write cost of {len(idle)} indexes in a clone")
+        return list(ground.index_costs(idle))
 
 
 def index_matrix(explanations: Sequence[Explanation]) -> tuple[IndexUse, ...]:

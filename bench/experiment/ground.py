@@ -12,9 +12,10 @@ from bench.environment.tuning.clones import Clones
 from bench.environment.tuning.journal import FILE, Journal
 from bench.environment.tuning.server_settings import OF_A_DATABASE, ServerSettings, contexts
 from bench.environment.tuning.take_back import take_back
-from bench.environment.tuning.write_cost import measure_write_costs
+from bench.environment.tuning.write_cost import measure_index_costs, measure_write_costs
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Self
 
     from bench.analysis.tuning.write_cost import WriteCost
@@ -83,6 +84,14 @@ class Ground:
         """Measure what the indexes of a change cost, in its clone; nothing where it has none."""
         name = self._clones.name(identity)
         return () if name is None else measure_write_costs(_in(self._target.admin, name), self._target.admin)
+
+    def index_costs(self, names: Collection[str]) -> tuple[WriteCost, ...]:
+        """Measure what indexes of the database cost those who write, in a clone of it that is dropped afterwards."""
+        name = self._clones.provide("costs", (), {})
+        try:
+            return measure_index_costs(_in(self._target.admin, name), names)
+        finally:
+            self._clones.drop("costs")
 
     def leave(self, identity: str) -> None:
         """Give up the clone of a change that is decided."""

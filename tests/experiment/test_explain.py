@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from bench.analysis.explain import parse_plan
 from bench.analysis.plan_tree import indexes_used
+from bench.environment.indexes import read_indexes
 from bench.model.errors import ScenarioError
 from bench.model.parameters import Choice, Uniform
 from bench.model.scenario import Operation, Step
@@ -250,6 +252,24 @@ def test_a_misspelt_operation_is_named_with_the_nearest(bench: Bench) -> None:
     done = bench.run("explain", "plus.toml", "--operation", "pluss")
     assert done.returncode == 2
     assert "did you mean 'plus'?" in done.stderr
+
+
+def test_what_an_attached_server_does_not_allow_is_refused_before_anything_runs(bench: Bench) -> None:
+    costs = bench.run("explain", "plus.toml", "--write-cost")
+    assert costs.returncode == 2
+    assert "an attached server is not ours to clone a database in" in costs.stderr
+
+
+def test_indexes_are_read_with_size_and_scans_of_all_partitions(subject: Planted) -> None:
+    admin = msgspec.structs.replace(subject.environment.admin, dbname="planted")
+    before = {index.name: index for index in read_indexes(admin, ["events_2", "orders"])}
+    assert before["ix_events_placed"].parts == tuple(f"events_{number}_placed_idx" for number in range(1, 5))
+    assert before["ix_events_placed"].size_bytes > 4 * 8192
+    assert before["ix_orders_doc"].method == "gin"
+    assert before["orders_pkey"].constraint
+    subject.rows("SELECT amount FROM orders WHERE customer = 7")
+    after = {index.name: index for index in read_indexes(admin, ["orders"])}
+    assert after["ix_orders_customer"].scans > before["ix_orders_customer"].scans
 
 
 def test_a_run_keeps_the_load_s_plans_with_its_trials_and_the_others_beside(bench: Bench) -> None:

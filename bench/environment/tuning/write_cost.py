@@ -14,7 +14,7 @@ from bench.stats.estimate import Refused
 from bench.stats.replicates import mean_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     import psycopg
 
@@ -25,7 +25,8 @@ ROWS = 2_000
 PAIRS = 6
 _INDEXES = """
 SELECT i.indexrelid::regclass::text, i.indrelid::regclass::text,
-       (SELECT sum(pg_relation_size(t.relid))::bigint FROM pg_partition_tree(i.indexrelid) t)
+       (SELECT sum(pg_relation_size(part))::bigint
+          FROM (SELECT i.indexrelid AS part UNION SELECT relid FROM pg_partition_tree(i.indexrelid)) AS parts)
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'pg_toast', 'information_schema')"""
 _COLUMNS = """
@@ -34,17 +35,26 @@ SELECT attname FROM pg_attribute
 
 
 def measure_write_costs(clone: Endpoint, original: Endpoint) -> tuple[WriteCost, ...]:
-    """Measure each index that the clone has and the original has not. The clone's data are as before afterwards.
+    """Measure each index that the clone has and the original has not. The clone's data are as before afterwards."""
+    with connected(original) as connection:
+        known = {row[0] for row in connection.execute(_INDEXES.encode())}
+    return _measure_all(clone, lambda index: index not in known)
+
+
+def measure_index_costs(clone: Endpoint, names: Collection[str]) -> tuple[WriteCost, ...]:
+    """Measure indexes by their names, as the server writes them. The clone's data are as before afterwards."""
+    return _measure_all(clone, lambda index: index in names)
+
+
+def _measure_all(clone: Endpoint, wanted: Callable[[str], bool]) -> tuple[WriteCost, ...]:
+    """Measure the indexes that are wanted.
 
     Triggers and foreign keys rest meanwhile (``session_replication_role``), which takes a superuser: what differs
     between the two sides is the index alone. A table without rows says nothing and is left out.
     """
-    with connected(original) as connection:
-        known = {row[0] for row in connection.execute(_INDEXES.encode())}
     found = []
     with connected(clone) as connection:
-        new = [row for row in connection.execute(_INDEXES.encode()) if row[0] not in known]
-        for index, table, size in new:
+        for index, table, size in [row for row in connection.execute(_INDEXES.encode()) if wanted(row[0])]:
             cost = _measure(connection, index, table, int(size or 0))
             if cost is not None:
                 found.append(cost)
