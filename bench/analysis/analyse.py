@@ -66,11 +66,11 @@ def analyse(
     statements from other sides than the load's.
     """
     summaries: list[TrialSummary] = []
-    plans: list[PlanFact] = list(beside)
+    plans: list[PlanFact] = []
     for trial, facts, samples, explained in trials:
         summaries.append(summarise(trial, facts, samples, scenarios[trial.id]))
         plans.extend(explained)
-    return conclude(run, plan, scenario, summaries, plans)
+    return conclude(run, plan, scenario, summaries, [*plans, *beside])
 
 
 def conclude(

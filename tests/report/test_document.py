@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from bench.analysis.explain import parse_plan
 from bench.analysis.measurement import Finding, Line, Verdict
 from bench.analysis.summary import key_of
 from bench.model.facts import Caveat
 from bench.report.document import build_document
 from bench.report.material import Material
 from bench.report.sections.findings import evidence_text
+from bench.report.sections.plan_nodes import lay_out_nodes
 from bench.report.sections.plans import lay_out_plans
 from bench.stats.estimate import Estimate, Refused
 from tests.report import samples
@@ -330,3 +332,21 @@ def test_the_treatments_of_tiles_and_heat_map_agree(document: Document, sweep: M
     measured = [one for one in sweep.measurements if key_of(one.treatment) in advised and one.operation == "*"]
     assert document.banner.tiles_title.startswith("Measured with pool size 8, 100 clients")
     assert any(f"{one.metrics['throughput'].point:,.0f}/s" == document.banner.tiles[0].value for one in measured)
+
+
+def test_a_plan_is_shown_node_by_node_with_what_each_took_itself() -> None:
+    scan = {
+        "Node Type": "Seq Scan", "Relation Name": "t", "Plan Rows": 5, "Actual Rows": 500, "Actual Loops": 1,
+        "Actual Total Time": 6.0, "Shared Hit Blocks": 30, "Rows Removed by Filter": 9500,
+    }  # fmt: skip
+    sort = {
+        "Node Type": "Sort", "Plan Rows": 5, "Actual Rows": 500, "Actual Loops": 1, "Actual Total Time": 8.0,
+        "Shared Hit Blocks": 40, "Sort Space Type": "Disk", "Sort Space Used": 99, "Plans": [scan],
+    }  # fmt: skip
+    outer, inner = lay_out_nodes(parse_plan({"Plan": sort}))
+    assert (outer.depth, outer.title, outer.time_share, outer.buffer_share) == (0, "Sort", 25, 25)
+    assert (inner.depth, inner.title, inner.time_share, inner.buffer_share) == (1, "Seq Scan on t", 75, 75)
+    assert outer.smells == ("estimate 100 times off", "sorts on disk")
+    assert inner.smells == ("estimate 100 times off", "throws 9,500 rows away")
+    (untimed,) = lay_out_nodes(parse_plan({"Plan": {"Node Type": "Result", "Actual Loops": 0}}))
+    assert (untimed.rows, untimed.time_share, untimed.buffer_share) == ("never executed", None, None)

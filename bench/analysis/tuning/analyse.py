@@ -54,12 +54,12 @@ def analyse_tuning(
 ) -> Analysis:
     """Analyse a stored tuning; the same files give the same answer."""
     summaries: list[TrialSummary] = []
-    first: list[PlanFact] = list(beside)
+    first: list[PlanFact] = []
     for trial, facts, samples, explained in trials:
         summaries.append(summarise(trial, facts, samples, scenarios[trial.id]))
         if trial.treatment.get(CHANGE) == SCOUT:
             first.extend(explained)
-    looked = first_look(run, plan, scenario, summaries, first)
+    looked = first_look(run, plan, scenario, summaries, [*first, *beside])
     outcome = judge_tuning(tuning, scenario, summaries)
     measurements = measure_run(summaries, plan, [operation.name for operation in scenario.operation])
     answer = Answer(headline=headline(outcome), subjects=(), formula=None, recommended=_recommended(plan, outcome))

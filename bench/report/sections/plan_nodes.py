@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from bench.analysis.plan_tree import PlanNode, PlanTree
 
 OFF = 10.0
+FEWEST_ROWS = 100
+"""Below so many rows nothing smells."""
 REMOVED = 0.5
 
 
@@ -82,9 +84,9 @@ def _rows(node: PlanNode) -> str:
 
 
 def _smells(node: PlanNode) -> Iterator[str]:
-    if q_error(node) >= OFF and max(node.plan_rows, node.actual_rows or 0.0) >= OFF:
+    if q_error(node) >= OFF and max(node.plan_rows, node.actual_rows or 0.0) >= FEWEST_ROWS:
         yield f"estimate {q_error(node):,.0f} times off"
-    if node.executed and node.rows_read and node.rows < (1 - REMOVED) * node.rows_read:
+    if node.executed and node.rows_read >= FEWEST_ROWS and node.rows < (1 - REMOVED) * node.rows_read:
         yield f"throws {node.rows_read - node.rows:,.0f} rows away"
     if node.details.get("Sort Space Type") == "Disk":
         yield "sorts on disk"
@@ -92,7 +94,7 @@ def _smells(node: PlanNode) -> Iterator[str]:
         yield "hash on disk"
     if node.details.get("Lossy Heap Blocks"):
         yield "bitmap kept pages, not rows"
-    if node.details.get("Heap Fetches"):
+    if node.details.get("Heap Fetches", 0) >= FEWEST_ROWS:
         yield f"{node.details['Heap Fetches']:,} heap fetches"
     if node.details.get("Workers Launched", 0) < node.details.get("Workers Planned", 0):
         yield "workers missing"
