@@ -54,13 +54,19 @@ def rehearsal(operation: Operation) -> Operation:
 
 
 def _primers(scenario: Scenario, pool: OpenPool, executes: Sequence[Execute]) -> list[Execute | None]:
-    """Return what primes each operation: reads as they are, the rest rolled back; nothing where that would not help."""
+    """Return what primes each operation: what leaves nothing behind as it is, the rest rolled back.
+
+    Nothing where that would not help.
+    """
     transactions = scenario.pooler.kind == "none" or scenario.pooler.mode != "statement"
     rehearsable = transactions and scenario.pool.driver not in FORGET_ON_ROLLBACK
-    return [
-        execute if operation.is_read else pool.compile(rehearsal(operation)) if rehearsable else None
-        for operation, execute in zip(scenario.operation, executes, strict=True)
-    ]
+
+    def primer(operation: Operation, execute: Execute) -> Execute | None:
+        if operation.is_read or operation.expect == "constraint":
+            return execute
+        return pool.compile(rehearsal(operation)) if rehearsable else None
+
+    return [primer(operation, execute) for operation, execute in zip(scenario.operation, executes, strict=True)]
 
 
 async def prime(

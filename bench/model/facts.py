@@ -41,6 +41,8 @@ class WorkerFacts(_Facts, frozen=True):
     rss_bytes: int
     executions_per_connection_min: int
     """Operations the least used connection had served when the window began (prepare threshold check)."""
+    retries: dict[str, int] = {}
+    """Attempts that lost against others and were made again, by operation, over the whole trial."""
     host: str = ""
     """Name of the worker's machine; empty where it is the machine of the run."""
 

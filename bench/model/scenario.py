@@ -44,8 +44,29 @@ class Step(_Part, frozen=True):
     returns: tuple[str, ...] = ()
 
 
+class Retry(_Part, frozen=True):
+    """Run a transaction again that lost against others, at most ``attempts`` times in all, on the same connection.
+
+    The pause before each further attempt begins with ``backoff`` and doubles. All of it is one operation, and its
+    response time is the customer's: from the intended start to the attempt that counted.
+    """
+
+    attempts: int
+    on: tuple[Literal["serialization", "deadlock"], ...] = ("serialization", "deadlock")
+    backoff: Duration = Duration(5_000_000)
+
+    def __post_init__(self) -> None:
+        _require(2 <= self.attempts <= 100, "`attempts` counts the first one too and must lie in 2 .. 100")
+        _require(bool(self.on), "`on` names no error to retry")
+
+
 class Operation(_Part, frozen=True):
-    """One parametrised statement (``sql``) or transaction (``step``), the unit that is counted and timed."""
+    """One parametrised statement (``sql``) or transaction (``step``), the unit that is counted and timed.
+
+    ``expect = "constraint"``: the database must refuse it, and what is not refused is an error. ``adds`` are rows, by
+    table, that one execution may leave for good; ``keeps`` are rows that all executions together may leave, however
+    many they are. A table named in neither is as large after the load as before.
+    """
 
     name: str
     sql: str | None = None
@@ -57,6 +78,10 @@ class Operation(_Part, frozen=True):
     budget: tuple[str, ...] = ()
     index: str | None = None
     empty_ok: bool = False
+    expect: Literal["success", "constraint"] = "success"
+    retry: Retry | None = None
+    adds: dict[str, float] = {}
+    keeps: dict[str, int] = {}
 
     def __post_init__(self) -> None:
         _require((self.sql is None) != (not self.step), f"operation {self.name!r} needs either `sql` or `step`")
@@ -72,6 +97,14 @@ class Operation(_Part, frozen=True):
             known.update(step.returns)
         for text in self.budget:
             parse_budget(text, self.name)
+        _require(
+            min((*self.adds.values(), *self.keeps.values()), default=0) >= 0,
+            f"operation {self.name!r}: `adds` and `keeps` count rows and are not negative",
+        )
+        _require(
+            self.expect == "success" or self.retry is None,
+            f"operation {self.name!r}: what is to be refused is not tried again",
+        )
 
     @property
     def argument_names(self) -> tuple[str, ...]:

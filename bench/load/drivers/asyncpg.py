@@ -10,7 +10,7 @@ import asyncpg
 
 from bench.load.drivers.outcomes import CONNECT_TIMEOUT_S, Refused, judge
 from bench.load.drivers.steps import bind
-from bench.model.ports import NoRowToBind
+from bench.model.ports import NoRowToBind, NotRefused
 from bench.model.sample import Outcome
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ CLOSE_TIMEOUT_S = 2.0
 
 OUTCOMES: tuple[tuple[type[BaseException], Outcome], ...] = (
     (NoRowToBind, Outcome.NO_ROWS),
+    (NotRefused, Outcome.NOT_REFUSED),
     (Refused, Outcome.REFUSED),
     (asyncpg.OutdatedSchemaCacheError, Outcome.SQL_ERROR),
     (asyncpg.InterfaceError, Outcome.SQL_ERROR),
