@@ -226,7 +226,10 @@ class Run(_Part, frozen=True):
 
 
 class Scenario(_Part, frozen=True):
-    """One experiment. ``sweep`` maps dotted keys to levels; ``quick`` holds what ``--quick`` overrides."""
+    """One experiment. ``sweep`` maps dotted keys to levels; ``quick`` holds what ``--quick`` overrides.
+
+    ``include`` names the scenarios whose operations were blended in, each with its share of the mix.
+    """
 
     name: str
     operation: tuple[Operation, ...]
@@ -239,11 +242,13 @@ class Scenario(_Part, frozen=True):
     sweep: dict[str, tuple[Level, ...]] = {}
     quick: dict[str, Level | tuple[Level, ...]] = {}
     budgets: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _require(bool(self.operation), "a scenario needs at least one [[operation]]")
         names = [operation.name for operation in self.operation]
-        _require(len(set(names)) == len(names), "two operations share a name")
+        twice = sorted({name for name in names if names.count(name) > 1})
+        _require(not twice, f"two operations share a name: {', '.join(twice)}")
         _require(
             len({operation.role for operation in self.operation}) == 1,
             "operations of one scenario must share one `role`",

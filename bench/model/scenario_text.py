@@ -12,6 +12,7 @@ import msgspec
 
 from bench.model import parameters
 from bench.model.errors import ScenarioError
+from bench.model.inclusion import blend
 from bench.model.scenario import (
     ClosedLoop,
     Dataset,
@@ -104,7 +105,12 @@ def _dec_hook(kind: type, value: object) -> object:
 
 
 def read_raw(text: str, source: str) -> Raw:
-    """Parse TOML; raises ``ScenarioError`` with line and column."""
+    """Parse TOML, and blend in what it includes; raises ``ScenarioError`` with line and column."""
+    return blend(read_table(text, source), source)
+
+
+def read_table(text: str, source: str) -> Raw:
+    """Parse TOML as it is written."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
