@@ -54,19 +54,13 @@ def rehearsal(operation: Operation) -> Operation:
 
 
 def _primers(scenario: Scenario, pool: OpenPool, executes: Sequence[Execute]) -> list[Execute | None]:
-    """Return what primes each operation: what leaves nothing behind as it is, the rest rolled back.
-
-    Nothing where that would not help.
-    """
+    """Return what primes each operation: reads as they are, the rest rolled back; nothing where that would not help."""
     transactions = scenario.pooler.kind == "none" or scenario.pooler.mode != "statement"
     rehearsable = transactions and scenario.pool.driver not in FORGET_ON_ROLLBACK
-
-    def primer(operation: Operation, execute: Execute) -> Execute | None:
-        if operation.is_read or operation.expect == "constraint":
-            return execute
-        return pool.compile(rehearsal(operation)) if rehearsable else None
-
-    return [primer(operation, execute) for operation, execute in zip(scenario.operation, executes, strict=True)]
+    return [
+        execute if operation.is_read else pool.compile(rehearsal(operation)) if rehearsable else None
+        for operation, execute in zip(scenario.operation, executes, strict=True)
+    ]
 
 
 async def prime(
@@ -85,14 +79,16 @@ async def prime(
     connections = [await pool.acquire() for _ in range(size)]
     least = rounds(scenario.pool.driver)
     try:
-        for primer, values in zip(_primers(scenario, pool, executes), arguments, strict=True):
+        primers = _primers(scenario, pool, executes)
+        for operation, primer, values in zip(scenario.operation, primers, arguments, strict=True):
+            refused = operation.expect == "constraint"
             if primer is None:
                 least = 0
                 continue
             succeeded = [0] * size
             for _ in range(rounds(scenario.pool.driver)):
                 ends = await asyncio.gather(
-                    *(_succeeds(pool, primer, connection, next(values)) for connection in connections),
+                    *(_succeeds(pool, primer, connection, next(values), refused=refused) for connection in connections),
                     return_exceptions=True,
                 )
                 for position, end in enumerate(ends):
@@ -106,13 +102,14 @@ async def prime(
     return least
 
 
-async def _succeeds(pool: OpenPool, primer: Execute, connection: object, values: Arguments) -> bool:
+async def _succeeds(pool: OpenPool, primer: Execute, connection: object, values: Arguments, *, refused: bool) -> bool:
     try:
         await primer(connection, values)
     except NoRowToBind as missing:
         return bool(missing.args[0] == (ROLLED_BACK,))
     except Exception as error:
-        if pool.classify(error) in OF_THE_STATEMENT:
-            return False
+        outcome = pool.classify(error)
+        if outcome in OF_THE_STATEMENT:
+            return refused and outcome is Outcome.CONSTRAINT
         raise
     return True
