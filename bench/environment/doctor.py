@@ -14,7 +14,8 @@ from bench.environment.account import server_account
 from bench.environment.binaries import LIBRARIES, embedded_bindir, major_version, missing_libraries
 from bench.environment.embedded import find_running
 from bench.environment.host import clock_source, cpu_limit_cores, usable_memory_bytes
-from bench.environment.pgbouncer import TRACKS_STATEMENTS, WANTED_DESCRIPTORS, find_pgbouncer, version_of
+from bench.environment.pgbouncer import WANTED_DESCRIPTORS
+from bench.environment.pooler_binary import TRACKS_STATEMENTS, find_pgbouncer, version_of
 from bench.environment.process import descriptor_limit, missing_tools, run_as
 from bench.environment.state import make_state_folder, server_place
 from bench.model.errors import SetupError

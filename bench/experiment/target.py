@@ -15,8 +15,7 @@ from bench.environment.attached import Attachment, attach
 from bench.environment.connection import connected
 from bench.environment.dataset import provide_dataset
 from bench.environment.embedded import Environment, session
-from bench.environment.pgbouncer import PoolerSettings
-from bench.experiment.preflight import server_connections
+from bench.environment.pooler_ini import PoolerSettings
 from bench.model.errors import SetupError
 
 if TYPE_CHECKING:
@@ -44,6 +43,14 @@ class Target:
     environment: Environment | None
     caveats: tuple[Caveat, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+
+    def poolers(self) -> tuple[tuple[Endpoint, int | None], ...]:
+        """Return the console of each process of the pooler, with its id where it is ours to look at."""
+        if self.environment is not None and self.environment.pooler.pids:
+            pooler = self.environment.pooler
+            return tuple(zip(pooler.consoles, pooler.pids, strict=True))
+        return () if self.console is None else ((self.console, self.pooler_pid),)
+
     pooler_extra: tuple[tuple[str, str], ...] = ()
     """Settings of the pooler that a scenario has no keys for."""
 
@@ -56,12 +63,17 @@ class Target:
                 "the scenario drives its load through pgBouncer, and no pooler is attached",
                 remedy="Name one with `--pooler-dsn`, or run direct with `--set pooler.kind=none`.",
             )
+        if self.environment is None and scenario.pooler.processes > 1:
+            raise SetupError(
+                "`pooler.processes` is for the embedded pooler; an attached one is measured as it is",
+                remedy="Leave the key out, or run without `--pooler-dsn`.",
+            )
         if self.environment is not None:
+            pooler = scenario.pooler
+            # Without a size of its own: the kernel decides how many clients each process gets, perhaps all of them.
+            each = scenario.pool.size if pooler.size is None else pooler.size // pooler.processes
             settings = PoolerSettings(
-                scenario.pooler.mode,
-                server_connections(scenario),
-                scenario.pooler.max_prepared_statements,
-                self.pooler_extra,
+                pooler.mode, each, pooler.max_prepared_statements, pooler.processes, self.pooler_extra
             )
             self.environment.pooler.apply(settings, self.pooled.dbname)
         return self.pooled

@@ -71,6 +71,10 @@ class PoolerFacts(_Facts, frozen=True):
     gauges: tuple[PoolGauges, ...]
     cpu_s: float | None
     rss_bytes: int | None
+    """Of all processes of the pooler together, as are ``stats`` and ``gauges``."""
+    busiest_cpu_s: float | None = None
+    """Of the process that used most: each is single-threaded, so that one is saturated first."""
+    processes: int = 1
     since_ns: int = 0
     until_ns: int = 0
     """Instants of the two readings, since the trial's start: per-operation figures count operations between these."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from bench.model.budget import Budget
 
 Level = str | int | float | bool
+MOST_PROCESSES = 16
+"""Processes of one pooler on one port."""
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -192,7 +194,10 @@ class Pool(_Part, frozen=True):
 
 
 class Pooler(_Part, frozen=True):
-    """The proxy between client and server. Without ``size`` it gives every client connection a server connection."""
+    """The proxy between client and server. Without ``size`` it gives every client connection a server connection.
+
+    ``size`` counts the server connections of all ``processes`` together.
+    """
 
     kind: Literal["none", "pgbouncer"] = "pgbouncer"
     mode: Literal["transaction", "session", "statement"] = "transaction"
@@ -202,7 +207,11 @@ class Pooler(_Part, frozen=True):
 
     def __post_init__(self) -> None:
         _require(self.size is None or self.size >= 1, "`size` must be at least 1")
-        _require(self.processes == 1, "`processes` above 1 is not supported yet: run one pgBouncer")
+        _require(1 <= self.processes <= MOST_PROCESSES, f"`processes` must lie in 1 .. {MOST_PROCESSES}")
+        _require(
+            self.size is None or self.size % self.processes == 0,
+            "`size` must be a multiple of `processes`: each process has a pool of its own, and they are alike",
+        )
         _require(self.max_prepared_statements >= 0, "`max_prepared_statements` must not be negative")
 
 
