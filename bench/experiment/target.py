@@ -14,6 +14,7 @@ from bench.environment import embedded, migrations
 from bench.environment.attached import Attachment, attach
 from bench.environment.connection import connected
 from bench.environment.dataset import provide_dataset
+from bench.environment.descriptors import PoolerLimits, read_limits, soft_limit
 from bench.environment.embedded import Environment, session
 from bench.environment.pooler_ini import PoolerSettings
 from bench.model.errors import SetupError
@@ -88,6 +89,14 @@ class Target:
                 if (row := connection.execute("SELECT current_setting(%s, true)", [name]).fetchone()) and row[0]
             }
         return values["max_connections"] - sum(value for name, value in values.items() if name != "max_connections")
+
+    def pooler_limits(self) -> PoolerLimits | None:
+        """Return how many clients one process of the pooler can take, None without a pooler."""
+        if self.environment is not None:
+            pooler = self.environment.pooler
+            pid = self.pooler_pid
+            return PoolerLimits(pid, None if pid is None else soft_limit(pid), pooler.max_clients)
+        return None if self.pooled is None else read_limits(self.pooled, self.console)
 
     def pgbench(self) -> Path:
         """Return the pgbench binary that belongs to the server, or the one on the path."""

@@ -17,6 +17,7 @@ from bench.design.arrivals import intended_starts
 from bench.design.parameters import mix, stream
 from bench.load.attempts import attempt
 from bench.load.closed_loop import run_closed_loop
+from bench.load.descriptors import raise_descriptor_limit
 from bench.load.drivers import find_driver
 from bench.load.failure import describe_failure
 from bench.load.job import Done, Ready
@@ -169,6 +170,7 @@ def _answer(job: Job, pipe: Connection) -> Done | Failed:
 def main() -> None:
     """Serve one job; the arguments are the file descriptor it comes over and the parent's process id."""
     die_with(int(sys.argv[2]))
+    raise_descriptor_limit()
     pipe = Connection(int(sys.argv[1]))
     try:
         job: Job = pipe.recv()
