@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 from typing import TYPE_CHECKING, NoReturn
 
@@ -10,7 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from bench.environment.account import make_folder, write_private
-from bench.environment.pooler_binary import TRACKS_STATEMENTS, require_peers, version_of
+from bench.environment.pooler_binary import TRACKS_STATEMENTS, reachable_binary, require_peers, version_of
 from bench.environment.pooler_ini import (
     PoolerSettings,
     arguments,
@@ -21,7 +20,6 @@ from bench.environment.pooler_ini import (
 )
 from bench.environment.process import (
     Deadline,
-    can_reach,
     descriptor_limit,
     end_process,
     free_port,
@@ -151,21 +149,6 @@ class PgBouncer:
         for number in range(1, self.settings.processes + 1):
             write_private(ini_file(self._folder, number), self._text(number), self._account)
 
-    def _runnable(self) -> Path:
-        """Return the binary, or a copy in our folder where the account cannot reach it."""
-        if can_reach(self.binary, self._account):
-            return self.binary
-        copy, unfinished = self._folder / "pgbouncer", self._folder / "pgbouncer.new"
-        try:
-            unfinished.unlink(missing_ok=True)
-            shutil.copy(self.binary, unfinished)
-            unfinished.chmod(0o755)
-            unfinished.replace(copy)
-        except OSError as error:
-            problem = f"cannot copy {self.binary} to {copy}: {error.strerror}"
-            raise SetupError(problem, remedy="Make room on the disk.") from None
-        return copy
-
     def start(self, server_port: int, *, detached: bool) -> None:
         """Start and wait until the admin console answers."""
         if self.max_clients < FEWEST_CLIENTS:
@@ -189,7 +172,7 @@ class PgBouncer:
     def _listens(self) -> bool:
         """Start all processes on the port; tells whether they answer."""
         self._write()
-        binary, self._others = self._runnable(), []
+        binary, self._others = reachable_binary(self.binary, self._folder, self._account), []
         for number in range(1, self.settings.processes + 1):
             output = self._folder / ("output.log" if number == 1 else f"output-{number}.log")
             write_private(self._log_of(number), "", self._account)

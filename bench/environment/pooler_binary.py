@@ -6,8 +6,13 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bench.environment.process import can_reach
 from bench.model.errors import SetupError
+
+if TYPE_CHECKING:
+    from bench.environment.account import Account
 
 TRACKS_STATEMENTS = (1, 21)
 HAS_PEERS = (1, 19)
@@ -55,3 +60,19 @@ def require_peers(version: tuple[int, int]) -> None:
             evidence="a request to cancel reaches the right process only from version 1.19 on",
             remedy="Run `make setup`, which provides a newer one, or use `pooler.processes = 1`.",
         )
+
+
+def reachable_binary(binary: Path, folder: Path, account: Account) -> Path:
+    """Return the binary, or a copy in ``folder`` where the account cannot reach it."""
+    if can_reach(binary, account):
+        return binary
+    copy, unfinished = folder / "pgbouncer", folder / "pgbouncer.new"
+    try:
+        unfinished.unlink(missing_ok=True)
+        shutil.copy(binary, unfinished)
+        unfinished.chmod(0o755)
+        unfinished.replace(copy)
+    except OSError as error:
+        problem = f"cannot copy {binary} to {copy}: {error.strerror}"
+        raise SetupError(problem, remedy="Make room on the disk.") from None
+    return copy

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.model.ports import Arguments, Execute
-    from bench.model.scenario import Operation, Retry
+    from bench.model.retry import Retry
+    from bench.model.scenario import Operation
 
     Classify = Callable[[BaseException], Outcome | None]
 

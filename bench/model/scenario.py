@@ -9,6 +9,7 @@ import msgspec
 
 from bench.model.budget import ALL_OPERATIONS, COUNTS, parse_budget
 from bench.model.parameters import Parameter, names_of
+from bench.model.retry import Retry
 from bench.model.units import Duration, Rate
 
 if TYPE_CHECKING:
@@ -44,22 +45,6 @@ class Step(_Part, frozen=True):
     sql: str
     args: tuple[str, ...] = ()
     returns: tuple[str, ...] = ()
-
-
-class Retry(_Part, frozen=True):
-    """Run a transaction again that lost against others, at most ``attempts`` times in all, on the same connection.
-
-    The pause before each further attempt begins with ``backoff`` and doubles. All of it is one operation, and its
-    response time is the customer's: from the intended start to the attempt that counted.
-    """
-
-    attempts: int
-    on: tuple[Literal["serialization", "deadlock"], ...] = ("serialization", "deadlock")
-    backoff: Duration = Duration(5_000_000)
-
-    def __post_init__(self) -> None:
-        _require(2 <= self.attempts <= 100, "`attempts` counts the first one too and must lie in 2 .. 100")
-        _require(bool(self.on), "`on` names no error to retry")
 
 
 class Operation(_Part, frozen=True):
@@ -168,12 +153,16 @@ Load = ClosedLoop | OpenLoop | UserLoop
 
 
 class Pool(_Part, frozen=True):
-    """The pool inside the client. ``size`` counts the connections of all workers together."""
+    """The pool inside the client. ``size`` counts the connections of all workers together.
+
+    With ``prime`` every statement has run on every connection that ``prewarm`` opened, before the load begins.
+    """
 
     driver: Literal["asyncpg", "asyncpg-queue", "psycopg", "pgbench", "locust"] = "asyncpg"
     size: int = 10
     min_size: int | None = None
     prewarm: bool = True
+    prime: bool = True
     reset: Literal["default", "none"] = "default"
     statement_cache: int = 100
     workers: int | Literal["auto"] = "auto"

@@ -13,6 +13,7 @@ import msgspec
 from bench.model import parameters
 from bench.model.errors import ScenarioError
 from bench.model.inclusion import blend
+from bench.model.retry import Retry
 from bench.model.scenario import (
     ClosedLoop,
     Dataset,
@@ -21,7 +22,6 @@ from bench.model.scenario import (
     Operation,
     Pool,
     Pooler,
-    Retry,
     Run,
     Scenario,
     Step,

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from bench.load.attempts import Classify
     from bench.load.swarm.pool import Act
     from bench.model.ports import Arguments
-    from bench.model.scenario import Operation, Retry
+    from bench.model.retry import Retry
+    from bench.model.scenario import Operation
 
 
 def attempt(operation: Operation, act: Act, classify: Classify, retries: Counter[str]) -> Act:
