@@ -72,9 +72,10 @@ async def prime(
 ) -> int:
     """Prime all ``size`` connections; returns the executions of every operation that each is sure to have behind it.
 
-    A statement that fails does not count; a connection that fails is raised. Without ``pool.prewarm`` nothing is run.
+    A statement that fails does not count; a connection that fails is raised. Without ``pool.prewarm`` and
+    ``pool.prime`` nothing is run.
     """
-    if not scenario.pool.prewarm:
+    if not (scenario.pool.prewarm and scenario.pool.prime):
         return 0
     connections = [await pool.acquire() for _ in range(size)]
     least = rounds(scenario.pool.driver)
