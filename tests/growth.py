@@ -29,6 +29,11 @@ def row_counts(admin: Endpoint) -> dict[str, int]:
     return counts
 
 
+def gains(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
+    """Return the tables that have more rows, or fewer, with the difference."""
+    return {table: after[table] - rows for table, rows in before.items() if after[table] != rows}
+
+
 def allowance(scenario: Scenario, executed: Mapping[int, int]) -> Counter[str]:
     """Return the rows that each table may have gained; ``executed`` counts executions by the operation's index."""
     allowed: Counter[str] = Counter()
@@ -39,7 +44,14 @@ def allowance(scenario: Scenario, executed: Mapping[int, int]) -> Counter[str]:
     return allowed
 
 
-def overgrown(before: Mapping[str, int], after: Mapping[str, int], allowed: Mapping[str, int]) -> dict[str, int]:
-    """Return the tables that gained more than they may, with what they gained, and those that lost rows."""
-    gained = {table: after[table] - rows for table, rows in before.items()}
-    return {table: rows for table, rows in gained.items() if not 0 <= rows <= allowed.get(table, 0)}
+def overgrown(scenario: Scenario, gained: Mapping[str, int], allowed: Mapping[str, int]) -> dict[str, int]:
+    """Return the tables that gained more than they may, or lost rows, with the difference.
+
+    A table of slots that an earlier load has filled may lose some: what fills a slot anew may be smaller.
+    """
+    recycled = {table for operation in scenario.operation for table in operation.keeps}
+    return {
+        table: rows
+        for table, rows in gained.items()
+        if rows > allowed.get(table, 0) or (rows < 0 and table not in recycled)
+    }

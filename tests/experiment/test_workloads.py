@@ -20,7 +20,7 @@ from bench.model.sample import Outcome
 from bench.model.scenario import Dataset
 from bench.model.scenario_text import decode, read_raw
 from tests.conftest import CHECKOUT, make_open_folder
-from tests.growth import allowance, overgrown, row_counts
+from tests.growth import allowance, gains, overgrown, row_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,4 +83,4 @@ def test_a_shipped_scenario_runs_without_an_error_and_grows_as_it_says(target: T
     assert set(executed) == set(range(len(what.operation)))
     allowed = allowance(what, executed)
     assert set(allowed) <= set(before)
-    assert not overgrown(before, row_counts(target.admin), allowed)
+    assert not overgrown(what, gains(before, row_counts(target.admin)), allowed)
