@@ -160,6 +160,9 @@ def _rates(used: Sequence[TrialSummary], name: str) -> dict[str, Known]:
     else:
         rates["offered_rate"] = Refused("clients offer no rate: each waits for its answer", 0, None)
     rates["error_rate"] = _error_rate(operations)
+    retries = [operation.retries for operation in operations if operation.retries is not None]
+    if retries and len(retries) == len(operations):
+        rates["retries_per_operation"] = _over_trials(retries, "1")
     if name != ALL_OPERATIONS and len(used[0].operations) > 2:
         reason = Refused("the pooler's counters do not tell operations apart", 0, None)
         return {**rates, "round_trips_per_operation": reason, "server_assignments_per_operation": reason}

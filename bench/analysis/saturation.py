@@ -42,9 +42,12 @@ def cpu_share(summary: TrialSummary) -> float:
 
 
 def pooler_share(summary: TrialSummary) -> float | None:
-    """Return the pooler's CPU share of one core, None where it is unknown."""
+    """Return the CPU share of one core of the pooler's busiest process, None where it is unknown."""
     pooler = summary.facts.pooler
-    return None if pooler is None else _share(pooler.cpu_s, pooler.since_ns, pooler.until_ns)
+    if pooler is None:
+        return None
+    busiest = pooler.cpu_s if pooler.busiest_cpu_s is None else pooler.busiest_cpu_s
+    return _share(busiest, pooler.since_ns, pooler.until_ns)
 
 
 def machine_share(summary: TrialSummary) -> float | None:
@@ -54,7 +57,9 @@ def machine_share(summary: TrialSummary) -> float | None:
     if server_cpu is None:
         return None
     workers = sum(worker.cpu_s / worker.wall_s for worker in summary.facts.workers if worker.wall_s > 0)
-    return (workers + (pooler_share(summary) or 0.0) + server_cpu) / summary.facts.cores
+    pooler = summary.facts.pooler
+    pooler_cpu = None if pooler is None else _share(pooler.cpu_s, pooler.since_ns, pooler.until_ns)
+    return (workers + (pooler_cpu or 0.0) + server_cpu) / summary.facts.cores
 
 
 def _share(cpu_s: float | None, since_ns: int, until_ns: int) -> float | None:

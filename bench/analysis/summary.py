@@ -44,6 +44,8 @@ class OperationSummary:
     """Mean response time of good operations in the same blocks; blocks without any are left out."""
     split: Split
     caveats: tuple[Caveat, ...] = ()
+    retries: float | None = None
+    """Attempts made again per operation, over the whole trial; None where the scenario retries nothing."""
 
     @property
     def total(self) -> int:

@@ -131,7 +131,17 @@ class _Reduction:
             throughput_blocks=self._per_block(samples.completed_ns[completed]) * (SERIES_BLOCKS / window.length_s),
             response_blocks_s=response_blocks,
             split=self._split(rows, durations),
+            retries=self._retries(rows),
         )
+
+    def _retries(self, rows: _Rows) -> float | None:
+        """Workers count over the whole trial, so the operations of the whole trial are what they are held against."""
+        retrying = {operation.name for operation in self._scenario.operation if operation.retry is not None}
+        wanted = retrying if rows.name == ALL_OPERATIONS else retrying & {rows.name}
+        executed = int(rows.mine.sum())
+        if not wanted or not executed:
+            return None
+        return sum(worker.retries.get(name, 0) for worker in self._facts.workers for name in wanted) / executed
 
     def _offered(self, counted: Mask) -> float | None:
         if not isinstance(self._scenario.load, OpenLoop):

@@ -29,7 +29,7 @@ MOST_WRONG_ANSWERS = 0.05
 PREPARE_THRESHOLD = 6
 """psycopg prepares, and PostgreSQL may change to the generic plan, after five executions on a connection."""
 
-WRONG_ANSWERS = (Outcome.CONSTRAINT, Outcome.SQL_ERROR, Outcome.NO_ROWS)
+WRONG_ANSWERS = (Outcome.CONSTRAINT, Outcome.SQL_ERROR, Outcome.NO_ROWS, Outcome.NOT_REFUSED)
 """Ends that say the workload is not what it claims to be, rather than that the system is at its limit."""
 UNANSWERED = (
     Outcome.POOL_TIMEOUT,

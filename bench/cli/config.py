@@ -15,7 +15,7 @@ from bench.analysis.configuration.setting import MIB, read_amount
 from bench.cli.options import results_option, server_options
 from bench.cli.output import FAILED, json_option, note, print_json
 from bench.environment.embedded import Where
-from bench.environment.pgbouncer import find_pgbouncer, version_of
+from bench.environment.pooler_binary import find_pgbouncer, version_of
 from bench.experiment.configure import RECOMMEND, THIS_MACHINE, read_facts, verify
 from bench.model.errors import ScenarioError
 from bench.model.units import Duration

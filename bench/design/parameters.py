@@ -77,7 +77,9 @@ def draw(
     for parameter in parameters:
         match parameter:
             case source.Sequence():
-                columns.append([parameter.start + first + stride * i for i in range(size)])
+                numbers = range(first, first + stride * size, stride)
+                span = None if parameter.end is None else parameter.end - parameter.start + 1
+                columns.append([parameter.start + (n if span is None else n % span) for n in numbers])
             case source.Sample():
                 rows = populations[parameter.sql]
                 picks = (

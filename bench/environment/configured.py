@@ -14,7 +14,8 @@ from bench.analysis.configuration.setting import same_value
 from bench.environment.account import server_account, write_private
 from bench.environment.binaries import embedded_bindir, major_version, reachable_install
 from bench.environment.connection import connected
-from bench.environment.pgbouncer import CONSOLE_USER, PgBouncer, find_pgbouncer
+from bench.environment.pgbouncer import CONSOLE_USER, PgBouncer
+from bench.environment.pooler_binary import find_pgbouncer
 from bench.environment.postgres import Postgres
 from bench.environment.roles import ADMIN
 from bench.environment.state import exclusive_use, make_state_folder, server_place
@@ -60,7 +61,8 @@ class ConfiguredPgBouncer(PgBouncer):
         super().__init__(binary, folder, account, users)
         self._generated = generated
 
-    def _text(self) -> str:
+    def _text(self, number: int) -> str:
+        del number  # one process
         file = self._folder / "generated.ini"
         write_private(file, self._generated, self._account)
         return _PLACE.format(

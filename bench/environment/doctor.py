@@ -12,9 +12,11 @@ import msgspec
 
 from bench.environment.account import server_account
 from bench.environment.binaries import LIBRARIES, embedded_bindir, major_version, missing_libraries
+from bench.environment.descriptors import running_poolers
 from bench.environment.embedded import find_running
 from bench.environment.host import clock_source, cpu_limit_cores, usable_memory_bytes
-from bench.environment.pgbouncer import TRACKS_STATEMENTS, WANTED_DESCRIPTORS, find_pgbouncer, version_of
+from bench.environment.pgbouncer import WANTED_DESCRIPTORS
+from bench.environment.pooler_binary import TRACKS_STATEMENTS, find_pgbouncer, version_of
 from bench.environment.process import descriptor_limit, missing_tools, run_as
 from bench.environment.state import make_state_folder, server_place
 from bench.model.errors import SetupError
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 LEAST_CORES = 4
 LEAST_MEMORY = 2 << 30
 LEAST_DISK = 2 << 30
+LEAST_DESCRIPTORS = 4096
 LOAD_PER_CORE = 0.3
 """Above this share of the cores something else is running, and measurements will say so."""
 
@@ -96,7 +99,15 @@ def _descriptors(_: Where) -> Iterator[Check]:
     pooler = descriptor_limit(WANTED_DESCRIPTORS)
     evidence = f"soft {soft}, hard {hard}; pgBouncer gets {pooler}"
     remedy = "Raise it (`ulimit -n 20000`, `LimitNOFILE=` of the service): at 1,024 a pgBouncer goes silent near 1,000."
-    yield _graded("file descriptors", evidence, remedy, good=soft >= 4096 and pooler >= WANTED_DESCRIPTORS)
+    yield _graded("file descriptors", evidence, remedy, good=soft >= LEAST_DESCRIPTORS and pooler >= WANTED_DESCRIPTORS)
+
+
+def _poolers(_: Where) -> Iterator[Check]:
+    remedy = "Raise it in the running process (`prlimit --pid PID --nofile=20000`), and for good with `LimitNOFILE=`."
+    for pid, limit in sorted(running_poolers().items()):
+        known = "unknown" if limit is None else str(limit)
+        evidence = f"process {pid} may open {known} files: with more clients it stops answering, without an error"
+        yield _graded("running pgBouncer", evidence, remedy, good=limit is not None and limit >= LEAST_DESCRIPTORS)
 
 
 def _account(_: Where) -> Iterator[Check]:
@@ -143,6 +154,7 @@ _QUESTIONS: dict[str, Callable[[Where], Iterator[Check]]] = {
     "clock": _clock,
     "util-linux": _tools,
     "file descriptors": _descriptors,
+    "running pgBouncer": _poolers,
     "server account": _account,
     "PostgreSQL": _postgres,
     "pgBouncer": _pgbouncer,

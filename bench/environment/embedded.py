@@ -12,7 +12,9 @@ import msgspec
 
 from bench.environment.account import server_account
 from bench.environment.binaries import embedded_bindir, major_version, missing_libraries, reachable_install
-from bench.environment.pgbouncer import CONSOLE_USER, PgBouncer, end_stray_pooler, find_pgbouncer
+from bench.environment.pgbouncer import CONSOLE_USER, PgBouncer
+from bench.environment.pooler_binary import find_pgbouncer
+from bench.environment.pooler_ini import end_stray_pooler
 from bench.environment.postgres import Postgres, end_stray_server
 from bench.environment.process import let_go, runs_with
 from bench.environment.roles import ADMIN, APP, DATABASE, prepare_database

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
 import psutil
@@ -17,6 +18,8 @@ from bench.model.errors import SetupError
 from bench.model.facts import PoolerFacts, PoolGauges, ServerFacts, StatementFacts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.model.endpoint import Endpoint
 
 GAUGE_PERIOD_S = 0.25
@@ -120,13 +123,18 @@ class ServerObserver:
 
 
 class PoolerObserver:
-    """Differences of SHOW STATS and readings of SHOW POOLS for one database and user, by column name."""
+    """Differences of SHOW STATS and readings of SHOW POOLS for one database and user, by column name.
 
-    def __init__(self, console: Endpoint, load: Endpoint, pid: int | None) -> None:
-        self._connection: psycopg.Connection[Any] = open_connection(console, row_factory=dict_row)
+    A pooler of several processes is read at each of their consoles, and added up.
+    """
+
+    def __init__(self, poolers: Sequence[tuple[Endpoint, int | None]], load: Endpoint) -> None:
+        self._connections: list[psycopg.Connection[Any]] = []
+        for console, _ in poolers:
+            self._connections.append(open_connection(console, row_factory=dict_row))
         self._load = load
-        self._process = psutil.Process(pid) if pid else None
-        self._gauges: list[tuple[int, dict[str, Any]]] = []
+        self._processes = [psutil.Process(pid) for _, pid in poolers if pid]
+        self._gauges: list[tuple[int, dict[str, int]]] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._lock = threading.Lock()
@@ -137,22 +145,29 @@ class PoolerObserver:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5)
-        self._connection.close()
+        for connection in self._connections:
+            connection.close()
 
     def _show(self, what: str) -> list[dict[str, Any]]:
         with self._lock:
-            return self._connection.execute(f"SHOW {what}".encode()).fetchall()
+            return [row for one in self._connections for row in one.execute(f"SHOW {what}".encode()).fetchall()]
 
     def _read(self) -> tuple[int, dict[str, int], dict[int, float]]:
         rows = [row for row in self._show("STATS") if row["database"] == self._load.dbname]
-        totals = {name: int(value) for row in rows for name, value in row.items() if name.startswith("total_")}
-        return time.monotonic_ns(), totals, _cpu_s(self._process, children=False)
+        totals: Counter[str] = Counter()
+        for row in rows:
+            totals.update({name: int(value) for name, value in row.items() if name.startswith("total_")})
+        cpu_s = {pid: used for process in self._processes for pid, used in _cpu_s(process, children=False).items()}
+        return time.monotonic_ns(), totals, cpu_s
 
     def _watch(self) -> None:
+        own = (self._load.dbname, self._load.user)
         while not self._stop.wait(GAUGE_PERIOD_S):
-            for row in self._show("POOLS"):
-                if (row["database"], row["user"]) == (self._load.dbname, self._load.user):
-                    self._gauges.append((time.monotonic_ns(), row))
+            rows = [row for row in self._show("POOLS") if (row["database"], row["user"]) == own]
+            if rows:
+                reading = {name: sum(int(row[name]) for row in rows) for name in _GAUGES}
+                reading["maxwait_us"] = max(int(row["maxwait_us"]) for row in rows)
+                self._gauges.append((time.monotonic_ns(), reading))
 
     def begin(self) -> None:
         """Take the reading that the differences start from, and watch the gauges from now on."""
@@ -165,15 +180,9 @@ class PoolerObserver:
         until_ns, after, cpu_now = self._read()
         self._stop.set()
         self._thread.join()
-        gauges = (
-            PoolGauges(t_ns=instant - start_ns, **{name: int(row[name]) for name in _GAUGES})
-            for instant, row in self._gauges
-        )
+        gauges = (PoolGauges(t_ns=instant - start_ns, **reading) for instant, reading in self._gauges)
         version = self._show("VERSION")[0]
-        rss = None
-        if self._process is not None:
-            with contextlib.suppress(psutil.Error):
-                rss = self._process.memory_info().rss
+        used = [cpu_now[pid] - cpu[pid] for pid in cpu.keys() & cpu_now.keys()]
         return PoolerFacts(
             version=str(next(iter(version.values()))),
             mode=mode,
@@ -182,10 +191,19 @@ class PoolerObserver:
             stats={name: after[name] - before.get(name, 0) for name in after},
             gauges=tuple(gauges),
             cpu_s=_grown(cpu, cpu_now),
-            rss_bytes=rss,
+            rss_bytes=self._rss_bytes(),
+            busiest_cpu_s=max(used, default=None),
+            processes=len(self._connections),
             since_ns=since_ns - start_ns,
             until_ns=until_ns - start_ns,
         )
+
+    def _rss_bytes(self) -> int | None:
+        found = []
+        for process in self._processes:
+            with contextlib.suppress(psutil.Error):
+                found.append(process.memory_info().rss)
+        return sum(found) if found else None
 
 
 class Observation:

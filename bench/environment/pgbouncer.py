@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 import signal
-import string
-import subprocess
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import psycopg
 from psycopg.rows import dict_row
 
 from bench.environment.account import make_folder, write_private
+from bench.environment.pooler_binary import TRACKS_STATEMENTS, reachable_binary, require_peers, version_of
+from bench.environment.pooler_ini import (
+    PoolerSettings,
+    arguments,
+    end_stray_pooler,
+    ini_file,
+    own_address,
+    render_ini,
+)
 from bench.environment.process import (
     Deadline,
-    can_reach,
     descriptor_limit,
     end_process,
     free_port,
     last_lines,
     log_text,
-    processes_called,
     spawn,
 )
-from bench.environment.resources import shipped_folder
 from bench.model.endpoint import Endpoint
 from bench.model.errors import SetupError
 from bench.model.facts import Caveat
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping
+    from pathlib import Path
 
     from bench.environment.account import Account
 
 CONSOLE_USER = "bench_console"
-TRACKS_STATEMENTS = (1, 21)
 QUITS_BY_TERM = (1, 23)
 WANTED_DESCRIPTORS = 20_000
 OTHER_DESCRIPTORS = 300
@@ -54,57 +55,20 @@ NO_STATEMENTS = Caveat(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PoolerSettings:
-    """What a treatment may change. ``extra`` holds further pairs of ``pgbouncer.ini`` by their own names."""
-
-    mode: str = "transaction"
-    pool_size: int = 20
-    max_prepared_statements: int = 200
-    extra: tuple[tuple[str, str], ...] = ()
-
-
-def version_of(binary: Path) -> tuple[int, int]:
-    """Return (major, minor); raises ``SetupError`` for something that is no pgBouncer."""
-    remedy = "Name a pgBouncer binary with `--pgbouncer`, or run `make setup`."
-    try:
-        done = subprocess.run([binary, "--version"], capture_output=True, text=True, errors="replace", check=True)
-    except subprocess.CalledProcessError as error:
-        problem, words = f"{binary} does not run: status {error.returncode}", (error.stderr or "").strip()
-        raise SetupError(problem, evidence=words, remedy=remedy) from None
-    except OSError as error:
-        raise SetupError(f"{binary} does not run: {error.strerror}", remedy=remedy) from None
-    found = re.search(r"PgBouncer (\d+)\.(\d+)", done.stdout)
-    if found is None:
-        raise SetupError(f"{binary} is no pgBouncer", evidence=done.stdout.strip(), remedy=remedy)
-    return int(found[1]), int(found[2])
-
-
-def find_pgbouncer(explicit: Path | None, state: Path) -> Path:
-    """Return the binary to use: the one named, the built one, the system's. An old one is used last, with a caveat."""
-    if explicit is not None:
-        version_of(explicit)
-        return explicit.absolute()
-    candidates = [state / "pgbouncer" / "bin" / "pgbouncer", Path("/usr/sbin/pgbouncer")]
-    if on_path := shutil.which("pgbouncer"):
-        candidates.insert(1, Path(on_path))
-    present = [binary for binary in candidates if binary.is_file()]
-    if not present:
-        raise SetupError(
-            "no pgBouncer found",
-            evidence="looked at " + ", ".join(map(str, candidates)),
-            remedy="Run `make setup`, install pgBouncer 1.21 or newer, or pass `--pgbouncer`.",
-        )
-    return next((binary for binary in present if version_of(binary) >= TRACKS_STATEMENTS), present[0])
-
-
 class PgBouncer:
-    """One pooler in front of one server."""
+    """One pooler in front of one server, in one process or several on one port.
+
+    The kernel spreads new clients over them (``so_reuseport``). Each also listens on a loopback address of its own for
+    its console and its peers: a request to cancel arrives anywhere and is handed to the one that the client is at.
+    """
 
     def __init__(self, binary: Path, folder: Path, account: Account, users: Mapping[str, str]) -> None:
         self.version = version_of(binary)
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
+        """The first process."""
+        self._others: list[subprocess.Popen[bytes]] = []
+        self._detached = False
         self.settings = PoolerSettings()
         self.log = folder / "pgbouncer.log"
         self.descriptors = descriptor_limit(WANTED_DESCRIPTORS)
@@ -136,9 +100,23 @@ class PgBouncer:
 
     @property
     def console(self) -> Endpoint:
-        """The admin console."""
+        """The admin console: of any of the processes, if there are several."""
+        return self._console_at("127.0.0.1")
+
+    @property
+    def consoles(self) -> tuple[Endpoint, ...]:
+        """The admin console of each process."""
+        count = self.settings.processes
+        return (self.console,) if count == 1 else tuple(self._console_at(own_address(n)) for n in range(1, count + 1))
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The ids of the processes that we have started."""
+        return tuple(process.pid for process in (self.process, *self._others) if process is not None)
+
+    def _console_at(self, host: str) -> Endpoint:
         password = self._users[CONSOLE_USER]
-        return Endpoint(host="127.0.0.1", port=self.port, dbname="pgbouncer", user=CONSOLE_USER, password=password)
+        return Endpoint(host=host, port=self.port, dbname="pgbouncer", user=CONSOLE_USER, password=password)
 
     def _wanted(self) -> dict[str, str]:
         """Return what a treatment decides, by pgBouncer's own names."""
@@ -148,42 +126,28 @@ class PgBouncer:
             wanted["max_prepared_statements"] = str(settings.max_prepared_statements)
         return wanted | dict(settings.extra)
 
-    def _text(self) -> str:
-        """Return the ini file for the settings that are wanted."""
-        settings = self.settings
-        template = string.Template((shipped_folder("schema") / "pgbouncer.ini.tmpl").read_text())
-        text = template.substitute(
+    def _text(self, number: int) -> str:
+        """Return the ini file of one process for the settings that are wanted."""
+        return render_ini(
+            self.settings,
+            number,
             server_port=self._server_port,
             port=self.port,
             auth_file=self._folder / "userlist.txt",
             console_user=CONSOLE_USER,
-            log_file=self.log,
-            mode=settings.mode,
-            pool_size=settings.pool_size,
+            log_file=self._log_of(number),
             max_client_conn=self.max_clients,
-            tracking=f"max_prepared_statements = {settings.max_prepared_statements}" if self.tracks_statements else "",
+            tracks_statements=self.tracks_statements,
         )
-        return text + "".join(f"{name} = {value}\n" for name, value in settings.extra)  # a later line wins
+
+    def _log_of(self, number: int) -> Path:
+        return self.log if number == 1 else self.log.with_name(f"pgbouncer-{number}.log")
 
     def _write(self) -> None:
         users = "".join(f'"{name}" "{password}"\n' for name, password in self._users.items())
         write_private(self._folder / "userlist.txt", users, self._account)
-        write_private(_ini_file(self._folder), self._text(), self._account)
-
-    def _runnable(self) -> Path:
-        """Return the binary, or a copy in our folder where the account cannot reach it."""
-        if can_reach(self.binary, self._account):
-            return self.binary
-        copy, unfinished = self._folder / "pgbouncer", self._folder / "pgbouncer.new"
-        try:
-            unfinished.unlink(missing_ok=True)
-            shutil.copy(self.binary, unfinished)
-            unfinished.chmod(0o755)
-            unfinished.replace(copy)
-        except OSError as error:
-            problem = f"cannot copy {self.binary} to {copy}: {error.strerror}"
-            raise SetupError(problem, remedy="Make room on the disk.") from None
-        return copy
+        for number in range(1, self.settings.processes + 1):
+            write_private(ini_file(self._folder, number), self._text(number), self._account)
 
     def start(self, server_port: int, *, detached: bool) -> None:
         """Start and wait until the admin console answers."""
@@ -195,34 +159,48 @@ class PgBouncer:
             )
         make_folder(self._folder, self._account)
         end_stray_pooler(self._folder)
-        binary, output = self._runnable(), self._folder / "output.log"
-        self._server_port = server_port
+        self._server_port, self._detached = server_port, detached
         for _ in range(PORT_TRIES):
             self.port = free_port()
-            self._write()
-            write_private(self.log, "", self._account)
-            output.unlink(missing_ok=True)
-            self.process = spawn(
-                [binary, *_arguments(self._folder)],
-                self._account,
-                output,
-                dies_with_parent=None if detached else signal.SIGKILL,
-                nofile=self.descriptors,
-            )
-            if self._answers():
+            if self._listens():
                 return
             self.stop()
             if "Address already in use" not in log_text(self.log):
                 break
+        self._refuse_start()
+
+    def _listens(self) -> bool:
+        """Start all processes on the port; tells whether they answer."""
+        self._write()
+        binary, self._others = reachable_binary(self.binary, self._folder, self._account), []
+        for number in range(1, self.settings.processes + 1):
+            output = self._folder / ("output.log" if number == 1 else f"output-{number}.log")
+            write_private(self._log_of(number), "", self._account)
+            output.unlink(missing_ok=True)
+            process = spawn(
+                [binary, *arguments(self._folder, number)],
+                self._account,
+                output,
+                dies_with_parent=None if self._detached else signal.SIGKILL,
+                nofile=self.descriptors,
+            )
+            if number == 1:
+                self.process = process
+            else:
+                self._others.append(process)
+        return self._answers()
+
+    def _refuse_start(self) -> NoReturn:
         raise SetupError(
             "pgBouncer did not start",
-            evidence=f"{last_lines(self.log)} {last_lines(output)}",
+            evidence=f"{last_lines(self.log)} {last_lines(self._folder / 'output.log')}",
             remedy=f"Read {self.log}; `bench doctor` checks the binary.",
         )
 
     def _answers(self) -> bool:
         deadline = Deadline(START_DEADLINE_S)
-        while self.process is not None and self.process.poll() is None:
+        processes = (self.process, *self._others)
+        while all(process is not None and process.poll() is None for process in processes):
             try:
                 self._console("SHOW VERSION")
             except SetupError:
@@ -233,15 +211,16 @@ class PgBouncer:
         return False
 
     def _console(self, *commands: str) -> list[dict[str, str]]:
-        """Run commands on the admin console, which speaks the simple protocol only; returns the last one's rows."""
+        """Run commands on every admin console, which speak the simple protocol only; returns the last rows of all."""
         rows: list[dict[str, str]] = []
         try:
-            with psycopg.connect(
-                self.console.dsn(), autocommit=True, connect_timeout=5, row_factory=dict_row
-            ) as connection:
-                for command in commands:
-                    cursor = connection.execute(command.encode())
-                    rows = cursor.fetchall() if cursor.description else []
+            for console in self.consoles:
+                with psycopg.connect(
+                    console.dsn(), autocommit=True, connect_timeout=5, row_factory=dict_row
+                ) as connection:
+                    for command in commands:
+                        cursor = connection.execute(command.encode())
+                    rows += cursor.fetchall() if cursor.description else []
         except psycopg.Error as error:
             raise SetupError(
                 f"pgBouncer's admin console at 127.0.0.1:{self.port} failed",
@@ -255,17 +234,38 @@ class PgBouncer:
 
         What is in force is read back: a measurement must not carry the name of a pool size that it did not have.
         """
+        if settings.processes != self.settings.processes:
+            self._restart(settings)
         self.settings = settings
         self._write()
-        in_force = {row["key"]: row["value"] for row in self._console("RELOAD", "SHOW CONFIG")}
+        in_force: dict[str, set[str]] = {}
+        for row in self._console("RELOAD", "SHOW CONFIG"):
+            in_force.setdefault(row["key"], set()).add(row["value"])
         for name, value in self._wanted().items():
-            if in_force.get(name) != value:
+            if in_force.get(name) != {value}:
+                found = ", ".join(sorted(in_force.get(name, {"no such setting"})))
                 raise SetupError(
                     f"pgBouncer did not take `{name} = {value}`",
-                    evidence=f"in force is {in_force.get(name, 'no such setting')}; {last_lines(self.log, 2)}",
+                    evidence=f"in force is {found}; {last_lines(self.log, 2)}",
                     remedy="Check the name and the value in pgBouncer's documentation.",
                 )
         self._console(f"KILL {database}", f"RESUME {database}")
+
+    def _restart(self, settings: PoolerSettings) -> None:
+        """Run another number of processes on the same port: whether a port is shared is decided when it is opened."""
+        if self.process is None:
+            raise SetupError(
+                f"the pooler that is running has {self.settings.processes} process, the scenario asks for "
+                f"{settings.processes}",
+                remedy="Stop it with `bench down`: `bench run` then starts its own, as many as each trial asks for.",
+            )
+        if settings.processes > 1:
+            require_peers(self.version)
+        self.stop()
+        self.settings = settings
+        if not self._listens():
+            self.stop()
+            self._refuse_start()
 
     def adopt(self, port: int, server_port: int) -> None:
         """Take over a pooler that an earlier command left running, with the settings that it has."""
@@ -277,24 +277,9 @@ class PgBouncer:
 
     def stop(self) -> None:
         """Stop at once: a pooler has nothing to save."""
-        if self.process is not None:
-            first = signal.SIGQUIT if self.version >= QUITS_BY_TERM else signal.SIGTERM
-            end_process(self.process.pid, (first,), patience_s=3)
-            self.process.wait()
-            self.process = None
-
-
-def _ini_file(folder: Path) -> Path:
-    return folder / "pgbouncer.ini"
-
-
-def _arguments(folder: Path) -> tuple[str, str]:
-    return "--quiet", str(_ini_file(folder))
-
-
-def end_stray_pooler(folder: Path) -> bool:
-    """End a pooler that a crash left running; tells whether there was one. For the holder of the state's lock."""
-    strays = processes_called(*_arguments(folder))  # and not an editor that has the file open
-    for pid in strays:
-        end_process(pid, ())
-    return bool(strays)
+        first = signal.SIGQUIT if self.version >= QUITS_BY_TERM else signal.SIGTERM
+        for process in (self.process, *self._others):
+            if process is not None:
+                end_process(process.pid, (first,), patience_s=3)
+                process.wait()
+        self.process, self._others = None, []

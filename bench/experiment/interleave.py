@@ -20,7 +20,7 @@ from bench.analysis.gate.judge import judge_gate
 from bench.analysis.gate.metrics import COMPARED
 from bench.design.pairs import interleave
 from bench.environment.embedded import Where, remove
-from bench.environment.pgbouncer import find_pgbouncer
+from bench.environment.pooler_binary import find_pgbouncer
 from bench.environment.state import make_state_folder
 from bench.experiment.against import other_program, own_program
 from bench.experiment.gate import Gated

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import msgspec
 from bench import __version__
 from bench.design.plan import trial_seconds
 from bench.environment import inventory, migrations
+from bench.environment.descriptors import own_limit
 from bench.environment.host import describe_host
 from bench.environment.populations import read_populations
 from bench.experiment.adaptive import AdaptiveCourse
@@ -21,7 +22,7 @@ from bench.experiment.capacity import RateCourse
 from bench.experiment.course import GridCourse
 from bench.experiment.derive import derive
 from bench.experiment.plans import count_scans, take_plans
-from bench.experiment.preflight import check_connections
+from bench.experiment.preflight import check_connections, check_descriptors
 from bench.experiment.resume import reopen
 from bench.experiment.swarm import open_swarm
 from bench.experiment.target import open_target
@@ -77,8 +78,10 @@ def run(request: Request, progress: Progress) -> Derived:
     """Run all trials and derive measurements, findings, verdict and report; finished trials survive any failure."""
     planned = request.planned
     course = _choose_course(planned, progress)
-    with open_target(request.where, planned.scenario.dataset, progress) as target:
-        check_connections(course.may_run(), target.usable_connections())
+    with open_target(request.where, planned.scenario.dataset, progress) as opened:
+        check_connections(course.may_run(), opened.usable_connections())
+        doubts = check_descriptors(tuple(course.may_run()), own_limit(), opened.pooler_limits())
+        target = replace(opened, caveats=(*opened.caveats, *doubts))
         populations = read_populations(target.direct, planned.scenario.operation)
         with open_writer(request, describe_run(request, target, course.may_run())) as writer:
             try:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from bench.design.plan import expand
 from bench.environment.resources import shipped_folder
 from bench.model.errors import ScenarioError
-from bench.model.scenario_text import decode, quick_overrides, read_raw
+from bench.model.inclusion import attach, shares
+from bench.model.scenario_text import decode, quick_overrides, read_raw, read_table
 
 if TYPE_CHECKING:
     from bench.design.plan import Plan
@@ -52,12 +53,22 @@ def read_scenario(name: str, overrides: Overrides, *, quick: bool) -> Planned:
 
 
 def read_text(name: str) -> tuple[str, str]:
-    """Return a scenario's text and the path it was read from, as errors name it."""
+    """Return a scenario's text, with those it includes, and the path it was read from, as errors name it."""
     path = find_scenario(name)
+    text = _read(path)
+    included = {}
+    for other in shares(read_table(text, str(path)), str(path)):
+        beside = path.parent / f"{other}.toml"
+        included[other] = _read(beside if beside.is_file() else find_scenario(other))
+        decode(read_table(included[other], f"{path}, which includes {other}"), f"{path}, which includes {other}")
+    return attach(text, included), str(path)
+
+
+def _read(path: Path) -> str:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ScenarioError(f"{path}: larger than {MOST_BYTES} bytes", remedy="Name a scenario file, not data.")
-        return path.read_text(encoding="utf-8"), str(path)
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{path}: cannot be read: {error}", remedy="Check the path and its permissions.") from None
 

@@ -14,9 +14,9 @@ from bench.environment import embedded, migrations
 from bench.environment.attached import Attachment, attach
 from bench.environment.connection import connected
 from bench.environment.dataset import provide_dataset
+from bench.environment.descriptors import PoolerLimits, read_limits, soft_limit
 from bench.environment.embedded import Environment, session
-from bench.environment.pgbouncer import PoolerSettings
-from bench.experiment.preflight import server_connections
+from bench.environment.pooler_ini import PoolerSettings
 from bench.model.errors import SetupError
 
 if TYPE_CHECKING:
@@ -44,6 +44,14 @@ class Target:
     environment: Environment | None
     caveats: tuple[Caveat, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+
+    def poolers(self) -> tuple[tuple[Endpoint, int | None], ...]:
+        """Return the console of each process of the pooler, with its id where it is ours to look at."""
+        if self.environment is not None and self.environment.pooler.pids:
+            pooler = self.environment.pooler
+            return tuple(zip(pooler.consoles, pooler.pids, strict=True))
+        return () if self.console is None else ((self.console, self.pooler_pid),)
+
     pooler_extra: tuple[tuple[str, str], ...] = ()
     """Settings of the pooler that a scenario has no keys for."""
 
@@ -56,12 +64,17 @@ class Target:
                 "the scenario drives its load through pgBouncer, and no pooler is attached",
                 remedy="Name one with `--pooler-dsn`, or run direct with `--set pooler.kind=none`.",
             )
+        if self.environment is None and scenario.pooler.processes > 1:
+            raise SetupError(
+                "`pooler.processes` is for the embedded pooler; an attached one is measured as it is",
+                remedy="Leave the key out, or run without `--pooler-dsn`.",
+            )
         if self.environment is not None:
+            pooler = scenario.pooler
+            # Without a size of its own: the kernel decides how many clients each process gets, perhaps all of them.
+            each = scenario.pool.size if pooler.size is None else pooler.size // pooler.processes
             settings = PoolerSettings(
-                scenario.pooler.mode,
-                server_connections(scenario),
-                scenario.pooler.max_prepared_statements,
-                self.pooler_extra,
+                pooler.mode, each, pooler.max_prepared_statements, pooler.processes, self.pooler_extra
             )
             self.environment.pooler.apply(settings, self.pooled.dbname)
         return self.pooled
@@ -76,6 +89,14 @@ class Target:
                 if (row := connection.execute("SELECT current_setting(%s, true)", [name]).fetchone()) and row[0]
             }
         return values["max_connections"] - sum(value for name, value in values.items() if name != "max_connections")
+
+    def pooler_limits(self) -> PoolerLimits | None:
+        """Return how many clients one process of the pooler can take, None without a pooler."""
+        if self.environment is not None:
+            pooler = self.environment.pooler
+            pid = self.pooler_pid
+            return PoolerLimits(pid, None if pid is None else soft_limit(pid), pooler.max_clients)
+        return None if self.pooled is None else read_limits(self.pooled, self.console)
 
     def pgbench(self) -> Path:
         """Return the pgbench binary that belongs to the server, or the one on the path."""

@@ -54,8 +54,8 @@ def _observe(target: Target, *, pooled: bool) -> Iterator[Observation]:
         server = ServerObserver(target.admin, target.direct.user, target.server_pid)
         stack.callback(server.close)
         pooler = None
-        if pooled and target.console is not None:
-            pooler = PoolerObserver(target.console, target.direct, target.pooler_pid)
+        if pooled and target.poolers():
+            pooler = PoolerObserver(target.poolers(), target.direct)
             stack.callback(pooler.close)
         yield Observation(server, pooler)
 

@@ -24,7 +24,8 @@ def describe_failure(worker: int, endpoint: Endpoint, error: Exception) -> Faile
         return Failed(
             f"worker {worker} could not use its pool at {endpoint.host}:{endpoint.port}",
             text,
-            "Check that server and pooler run, know this user, and allow so many connections; `bench doctor` helps.",
+            "Check that server and pooler run, know this user, and allow so many connections; `bench doctor` helps. "
+            "A pgBouncer that has used up its open files does not refuse a connection: it stops answering.",
         )
     remedy = "This is a bug in poolbench; please report it with the traceback."
     return Failed(f"worker {worker} failed: {text}", traceback.format_exc(), remedy, bug=True)

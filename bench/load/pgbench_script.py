@@ -75,6 +75,12 @@ def translate(
             f"the `pgbench` driver runs at most {MOST_SCRIPTS} operations, the scenario has {len(operations)}",
             remedy="Use another driver for this scenario.",
         )
+    for operation in operations:
+        if operation.expect != "success" or operation.retry is not None:
+            raise ScenarioError(
+                f"operation {operation.name!r} expects a refusal or retries, which the `pgbench` driver cannot",
+                remedy="Use another driver for this scenario.",
+            )
     total = sum(operation.weight for operation in operations)
     scripts = []
     for number, operation in enumerate(operations):
@@ -120,10 +126,12 @@ def _divide(operation: Operation, prefix: str, clients: int) -> tuple[_Own, list
                 commands.append(f"\\set {name} random({low}, {high})")
             case source.Zipf(low=low, high=high, exponent=exponent) if _ZIPF[0] <= exponent <= _ZIPF[1] and low < high:
                 commands.append(f"\\set {name} random_zipfian({low}, {high}, {exponent})")
-            case source.Sequence(start=start):
+            case source.Sequence(start=start, end=end):
                 variables[f"{name}_n"] = "-1"
                 commands.append(f"\\set {name}_n :{name}_n + 1")
-                commands.append(f"\\set {name} {start} + :client_id + {clients} * :{name}_n")
+                number = f":client_id + {clients} * :{name}_n"
+                slot = number if end is None else f"({number}) % {end - start + 1}"
+                commands.append(f"\\set {name} {start} + {slot}")
             case source.Uuid():
                 raise ScenarioError(
                     "the `pgbench` driver cannot draw UUIDs that never repeat",

@@ -72,21 +72,24 @@ async def prime(
 ) -> int:
     """Prime all ``size`` connections; returns the executions of every operation that each is sure to have behind it.
 
-    A statement that fails does not count; a connection that fails is raised. Without ``pool.prewarm`` nothing is run.
+    A statement that fails does not count; a connection that fails is raised. Without ``pool.prewarm`` and
+    ``pool.prime`` nothing is run.
     """
-    if not scenario.pool.prewarm:
+    if not (scenario.pool.prewarm and scenario.pool.prime):
         return 0
     connections = [await pool.acquire() for _ in range(size)]
     least = rounds(scenario.pool.driver)
     try:
-        for primer, values in zip(_primers(scenario, pool, executes), arguments, strict=True):
+        primers = _primers(scenario, pool, executes)
+        for operation, primer, values in zip(scenario.operation, primers, arguments, strict=True):
+            refused = operation.expect == "constraint"
             if primer is None:
                 least = 0
                 continue
             succeeded = [0] * size
             for _ in range(rounds(scenario.pool.driver)):
                 ends = await asyncio.gather(
-                    *(_succeeds(pool, primer, connection, next(values)) for connection in connections),
+                    *(_succeeds(pool, primer, connection, next(values), refused=refused) for connection in connections),
                     return_exceptions=True,
                 )
                 for position, end in enumerate(ends):
@@ -100,13 +103,14 @@ async def prime(
     return least
 
 
-async def _succeeds(pool: OpenPool, primer: Execute, connection: object, values: Arguments) -> bool:
+async def _succeeds(pool: OpenPool, primer: Execute, connection: object, values: Arguments, *, refused: bool) -> bool:
     try:
         await primer(connection, values)
     except NoRowToBind as missing:
         return bool(missing.args[0] == (ROLLED_BACK,))
     except Exception as error:
-        if pool.classify(error) in OF_THE_STATEMENT:
-            return False
+        outcome = pool.classify(error)
+        if outcome in OF_THE_STATEMENT:
+            return refused and outcome is Outcome.CONSTRAINT
         raise
     return True

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import sys
+from collections import Counter
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ import uvloop
 
 from bench.design.arrivals import intended_starts
 from bench.design.parameters import mix, stream
+from bench.load.attempts import attempt
 from bench.load.closed_loop import run_closed_loop
+from bench.load.descriptors import raise_descriptor_limit
 from bench.load.drivers import find_driver
 from bench.load.failure import describe_failure
 from bench.load.job import Done, Ready
@@ -107,8 +110,12 @@ async def _run(job: Job, pipe: Connection) -> Done:
         return [stream(op, job.populations, generator, share.worker, share.workers) for op in scenario.operation]
 
     async with driver.open_pool(job.endpoint, scenario.pool, share.pool_size) as pool:
-        executes = [pool.compile(operation) for operation in scenario.operation]
+        retries: Counter[str] = Counter()
+        executes = [
+            attempt(operation, pool.compile(operation), pool.classify, retries) for operation in scenario.operation
+        ]
         primed = await prime(pool, share.pool_size, scenario, executes, arguments())
+        retries.clear()
         recorder = Recorder()
         examples: dict[Outcome, str] = {}
         with TimerfdTimetable() as timetable:
@@ -148,6 +155,7 @@ async def _run(job: Job, pipe: Connection) -> Done:
                 connections_opened=opened,
                 rss_bytes=probe.rss_bytes(),
                 executions_per_connection_min=primed,
+                retries=dict(retries),
             )
         return Done(recorder.rows().tobytes(), facts, examples)
 
@@ -162,6 +170,7 @@ def _answer(job: Job, pipe: Connection) -> Done | Failed:
 def main() -> None:
     """Serve one job; the arguments are the file descriptor it comes over and the parent's process id."""
     die_with(int(sys.argv[2]))
+    raise_descriptor_limit()
     pipe = Connection(int(sys.argv[1]))
     try:
         job: Job = pipe.recv()

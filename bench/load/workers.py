@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from bench.model.scenario import Scenario
 
 START_DEADLINE_S = 60.0
+CONNECT_S = 0.02
+"""What each connection may add to it: a SCRAM exchange costs client and pooler some milliseconds of CPU."""
 BARRIER_NS = 50_000_000
 """The start lies this far ahead when it is announced, so that every worker hears of it in time."""
 
@@ -133,7 +135,7 @@ class Workers:
                 with contextlib.suppress(BrokenPipeError):  # `receive` tells why it died
                     worker.pipe.send(job)
             for worker in self._workers:
-                ready = worker.receive(START_DEADLINE_S)
+                ready = worker.receive(START_DEADLINE_S + CONNECT_S * self._scenario.pool.size)
                 if isinstance(ready, Ready):
                     self.versions.update(ready.versions)
         except BaseException:

@@ -45,6 +45,8 @@ class WorkerFacts(_Facts, frozen=True):
     rss_bytes: int
     executions_per_connection_min: int
     """Operations the least used connection had served when the window began (prepare threshold check)."""
+    retries: dict[str, int] = {}
+    """Attempts that lost against others and were made again, by operation, over the whole trial."""
     host: str = ""
     """Name of the worker's machine; empty where it is the machine of the run."""
 
@@ -73,6 +75,10 @@ class PoolerFacts(_Facts, frozen=True):
     gauges: tuple[PoolGauges, ...]
     cpu_s: float | None
     rss_bytes: int | None
+    """Of all processes of the pooler together, as are ``stats`` and ``gauges``."""
+    busiest_cpu_s: float | None = None
+    """Of the process that used most: each is single-threaded, so that one is saturated first."""
+    processes: int = 1
     since_ns: int = 0
     until_ns: int = 0
     """Instants of the two readings, since the trial's start: per-operation figures count operations between these."""

@@ -77,10 +77,19 @@ class Choice(_Source, frozen=True, tag="choice"):
 
 
 class Sequence(_Source, frozen=True, tag="sequence"):
-    """``start, start + 1, …``; workers take interleaved numbers, so that none is used twice in a trial."""
+    """``start, start + 1, …``; workers take interleaved numbers, so that none is used twice in a trial.
+
+    With ``end`` the numbers begin again after it: slots, to be emptied and filled anew.
+    """
 
     name: str
     start: int = 1
+    end: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.end is not None and self.end < self.start:
+            msg = f"`end` {self.end} is below `start` {self.start}"
+            raise ValueError(msg)
 
 
 class Uuid(_Source, frozen=True, tag="uuid"):

@@ -54,5 +54,9 @@ class Driver(Protocol):
         ...
 
 
+class NotRefused(Exception):  # noqa: N818 - it names what happened
+    """The database took what the scenario says it must refuse."""
+
+
 class NoRowToBind(LookupError):  # noqa: N818 - it names what is missing
     """A step promised values to later steps and returned no row."""

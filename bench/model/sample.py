@@ -36,6 +36,7 @@ class Outcome(enum.IntEnum):
     NO_ROWS = 9
     NOT_SENT = 10
     UNFINISHED = 11
+    NOT_REFUSED = 12
 
     @property
     def label(self) -> str:

@@ -9,12 +9,15 @@ import msgspec
 
 from bench.model.budget import ALL_OPERATIONS, COUNTS, parse_budget
 from bench.model.parameters import Parameter, names_of
+from bench.model.retry import Retry
 from bench.model.units import Duration, Rate
 
 if TYPE_CHECKING:
     from bench.model.budget import Budget
 
 Level = str | int | float | bool
+MOST_PROCESSES = 16
+"""Processes of one pooler on one port."""
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +48,12 @@ class Step(_Part, frozen=True):
 
 
 class Operation(_Part, frozen=True):
-    """One parametrised statement (``sql``) or transaction (``step``), the unit that is counted and timed."""
+    """One parametrised statement (``sql``) or transaction (``step``), the unit that is counted and timed.
+
+    ``expect = "constraint"``: the database must refuse it, and what is not refused is an error. ``adds`` are rows, by
+    table, that one execution may leave for good; ``keeps`` are rows that all executions together may leave, however
+    many they are. A table named in neither is as large after the load as before.
+    """
 
     name: str
     sql: str | None = None
@@ -57,6 +65,10 @@ class Operation(_Part, frozen=True):
     budget: tuple[str, ...] = ()
     index: str | None = None
     empty_ok: bool = False
+    expect: Literal["success", "constraint"] = "success"
+    retry: Retry | None = None
+    adds: dict[str, float] = {}
+    keeps: dict[str, int] = {}
 
     def __post_init__(self) -> None:
         _require((self.sql is None) != (not self.step), f"operation {self.name!r} needs either `sql` or `step`")
@@ -72,6 +84,14 @@ class Operation(_Part, frozen=True):
             known.update(step.returns)
         for text in self.budget:
             parse_budget(text, self.name)
+        _require(
+            min((*self.adds.values(), *self.keeps.values()), default=0) >= 0,
+            f"operation {self.name!r}: `adds` and `keeps` count rows and are not negative",
+        )
+        _require(
+            self.expect == "success" or self.retry is None,
+            f"operation {self.name!r}: what is to be refused is not tried again",
+        )
 
     @property
     def argument_names(self) -> tuple[str, ...]:
@@ -133,12 +153,16 @@ Load = ClosedLoop | OpenLoop | UserLoop
 
 
 class Pool(_Part, frozen=True):
-    """The pool inside the client. ``size`` counts the connections of all workers together."""
+    """The pool inside the client. ``size`` counts the connections of all workers together.
+
+    With ``prime`` every statement has run on every connection that ``prewarm`` opened, before the load begins.
+    """
 
     driver: Literal["asyncpg", "asyncpg-queue", "psycopg", "pgbench", "locust"] = "asyncpg"
     size: int = 10
     min_size: int | None = None
     prewarm: bool = True
+    prime: bool = True
     reset: Literal["default", "none"] = "default"
     statement_cache: int = 100
     workers: int | Literal["auto"] = "auto"
@@ -159,7 +183,10 @@ class Pool(_Part, frozen=True):
 
 
 class Pooler(_Part, frozen=True):
-    """The proxy between client and server. Without ``size`` it gives every client connection a server connection."""
+    """The proxy between client and server. Without ``size`` it gives every client connection a server connection.
+
+    ``size`` counts the server connections of all ``processes`` together.
+    """
 
     kind: Literal["none", "pgbouncer"] = "pgbouncer"
     mode: Literal["transaction", "session", "statement"] = "transaction"
@@ -169,7 +196,11 @@ class Pooler(_Part, frozen=True):
 
     def __post_init__(self) -> None:
         _require(self.size is None or self.size >= 1, "`size` must be at least 1")
-        _require(self.processes == 1, "`processes` above 1 is not supported yet: run one pgBouncer")
+        _require(1 <= self.processes <= MOST_PROCESSES, f"`processes` must lie in 1 .. {MOST_PROCESSES}")
+        _require(
+            self.size is None or self.size % self.processes == 0,
+            "`size` must be a multiple of `processes`: each process has a pool of its own, and they are alike",
+        )
         _require(self.max_prepared_statements >= 0, "`max_prepared_statements` must not be negative")
 
 
@@ -193,7 +224,10 @@ class Run(_Part, frozen=True):
 
 
 class Scenario(_Part, frozen=True):
-    """One experiment. ``sweep`` maps dotted keys to levels; ``quick`` holds what ``--quick`` overrides."""
+    """One experiment. ``sweep`` maps dotted keys to levels; ``quick`` holds what ``--quick`` overrides.
+
+    ``include`` names the scenarios whose operations were blended in, each with its share of the mix.
+    """
 
     name: str
     operation: tuple[Operation, ...]
@@ -206,11 +240,13 @@ class Scenario(_Part, frozen=True):
     sweep: dict[str, tuple[Level, ...]] = {}
     quick: dict[str, Level | tuple[Level, ...]] = {}
     budgets: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _require(bool(self.operation), "a scenario needs at least one [[operation]]")
         names = [operation.name for operation in self.operation]
-        _require(len(set(names)) == len(names), "two operations share a name")
+        twice = sorted({name for name in names if names.count(name) > 1})
+        _require(not twice, f"two operations share a name: {', '.join(twice)}")
         _require(
             len({operation.role for operation in self.operation}) == 1,
             "operations of one scenario must share one `role`",

@@ -12,6 +12,8 @@ import msgspec
 
 from bench.model import parameters
 from bench.model.errors import ScenarioError
+from bench.model.inclusion import blend
+from bench.model.retry import Retry
 from bench.model.scenario import (
     ClosedLoop,
     Dataset,
@@ -36,6 +38,7 @@ _PARTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "$": (Scenario,),
     "$.dataset": (Dataset,),
     "$.operation[]": (Operation,),
+    "$.operation[].retry": (Retry,),
     "$.operation[].step[]": (Step,),
     "$.operation[].parameters[]": get_args(parameters.Parameter),
     "$.load": (ClosedLoop, OpenLoop, UserLoop),
@@ -102,7 +105,12 @@ def _dec_hook(kind: type, value: object) -> object:
 
 
 def read_raw(text: str, source: str) -> Raw:
-    """Parse TOML; raises ``ScenarioError`` with line and column."""
+    """Parse TOML, and blend in what it includes; raises ``ScenarioError`` with line and column."""
+    return blend(read_table(text, source), source)
+
+
+def read_table(text: str, source: str) -> Raw:
+    """Parse TOML as it is written."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -1,4 +1,4 @@
-"""Print the table: `python -m tests.benchmarks [ROW …]`, on an otherwise idle machine. About ten minutes."""
+"""Print the table: `python -m tests.benchmarks [ROW …]`, on an otherwise idle machine. About twenty minutes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tests.benchmarks import (
     same_against_same,
     seeding_rate,
     swarm,
+    workloads,
 )
 from tests.benchmarks.bed import test_bed
 
@@ -40,9 +41,11 @@ def main() -> None:
     parser.add_argument(
         "rows",
         nargs="*",
-        help="headline recording driver locust pgbench open frozen collectors numbers same seeding swarm adaptive",
+        help="headline recording driver locust pgbench open frozen collectors numbers same seeding swarm adaptive "
+        "workloads",
     )
     parser.add_argument("--pairs", type=int, default=6)
+    parser.add_argument("--minutes", type=float, default=1 / 3, help="for each of the workloads")
     options = parser.parse_args()
     wanted, pairs = set(options.rows), options.pairs
     sys.stdout.write(f"load average before: {os.getloadavg()[0]:.2f}\n")
@@ -68,6 +71,8 @@ def main() -> None:
                     sys.stdout.flush()
     if not wanted or "adaptive" in wanted:  # starts its own servers
         sys.stdout.write("\n".join(adaptive_sweep.measure().lines()) + "\n")
+    if not wanted or "workloads" in wanted:  # likewise
+        sys.stdout.write("\n".join(workloads.measure(minutes=options.minutes).lines()) + "\n")
 
 
 if __name__ == "__main__":

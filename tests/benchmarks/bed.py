@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bench.environment import migrations
 from bench.environment.dataset import provide_dataset
 from bench.environment.embedded import Where, pids, session
-from bench.environment.pgbouncer import PoolerSettings
+from bench.environment.pooler_ini import PoolerSettings
 from bench.environment.populations import read_populations
 from bench.load.pgbench import Pgbench
 from bench.load.workers import Workers

@@ -44,7 +44,7 @@ def _observed(bed: Bed, scenario: Scenario, seed: int) -> float:
             observation.pooler.end(start_ns, mode="transaction", pool_size=30, max_prepared_statements=200)
 
     server = ServerObserver(environment.admin, environment.app.user, server_pid)
-    pooler = PoolerObserver(environment.pooler.console, environment.app, pooler_pid)
+    pooler = PoolerObserver([(environment.pooler.console, pooler_pid)], environment.app)
     with Observation(server, pooler) as observation:
         return rate_in_window(bed.load(scenario, seed, during), scenario)
 

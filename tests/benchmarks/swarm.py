@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.environment.pgbouncer import PoolerSettings
+from bench.environment.pooler_ini import PoolerSettings
 from bench.load.swarm.hive import Swarm, SwarmSpec
 from bench.model.sample import Outcome
 from bench.stats.estimate import Estimate

@@ -17,7 +17,7 @@ from bench.environment.account import server_account
 from bench.environment.binaries import embedded_bindir, major_version, reachable_install
 from bench.environment.connection import connected
 from bench.environment.embedded import Where, down, find_running, remove, session, up
-from bench.environment.pgbouncer import find_pgbouncer
+from bench.environment.pooler_binary import find_pgbouncer
 from bench.environment.state import server_place
 from bench.model.errors import SetupError
 from tests.conftest import system_bindir

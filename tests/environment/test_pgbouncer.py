@@ -13,7 +13,9 @@ import pytest
 
 from bench.environment.account import server_account
 from bench.environment.embedded import down, find_running, session, up
-from bench.environment.pgbouncer import MOST_CLIENTS, NO_STATEMENTS, PgBouncer, PoolerSettings, find_pgbouncer
+from bench.environment.pgbouncer import MOST_CLIENTS, NO_STATEMENTS, PgBouncer
+from bench.environment.pooler_binary import find_pgbouncer
+from bench.environment.pooler_ini import PoolerSettings
 from bench.model.errors import SetupError
 from tests.environment.holder import run_ordinary
 

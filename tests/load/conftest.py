@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.environment.pgbouncer import PoolerSettings
+from bench.environment.pooler_ini import PoolerSettings
 from tests.conftest import BINDIRS
 from tests.load.pools import ask
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.load.drivers import asyncpg as asyncpg_driver
 from bench.load.drivers import find_driver
 from bench.model.errors import DriverMissing, ScenarioError
 from bench.model.sample import Outcome
@@ -79,6 +80,46 @@ def test_a_driver_that_cannot_start_cold_refuses_to(environment: Environment) ->
 
     with pytest.raises(ScenarioError, match="opens all its connections before the load"):
         using("asyncpg-queue", environment.app, nothing, prewarm=False)
+
+
+def test_asyncpg_knocks_with_some_connections_at_a_time(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pool opens all at once, and of thousands the last would have timed out before the pooler came to them."""
+    open_connection = asyncpg_driver.connect
+    knocking: list[int] = [0, 0]
+
+    async def connect(*args: object, **settings: object) -> object:
+        knocking[0] += 1
+        knocking[1] = max(knocking)
+        try:
+            return await open_connection(*args, **settings)
+        finally:
+            knocking[0] -= 1
+
+    monkeypatch.setattr(asyncpg_driver, "CONNECTS_AT_ONCE", 4)
+    monkeypatch.setattr(asyncpg_driver, "connect", connect)
+
+    async def count(pool: OpenPool) -> None:
+        assert pool.opened() == 12
+
+    using("asyncpg", environment.pooled, count, size=12)
+    assert knocking == [0, 4]
+
+
+def test_all_connections_of_a_plain_queue_take_turns(endpoint: Endpoint) -> None:
+    """So a pool of as many connections as users has each of them used, as if every user had their own."""
+
+    async def use(pool: OpenPool) -> None:
+        seen = []
+        for _ in range(6):
+            connection = await pool.acquire()
+            seen.append(id(connection))
+            await pool.release(connection)
+        assert seen[:3] == seen[3:]
+        assert len(set(seen)) == 3
+
+    using("asyncpg-queue", endpoint, use, size=3)
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

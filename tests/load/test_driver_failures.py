@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 import pytest
 
-from bench.environment.pgbouncer import PoolerSettings
+from bench.environment.pooler_ini import PoolerSettings
 from bench.load.drivers.outcomes import Refused
 from bench.model.sample import Outcome
 from bench.model.scenario import Operation

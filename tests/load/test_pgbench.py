@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from bench.environment.pgbouncer import PoolerSettings
+from bench.environment.pooler_ini import PoolerSettings
 from bench.load.pgbench_process import epoch_offset_ns
 from bench.model.errors import SetupError
 from bench.model.sample import Outcome

@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
-from bench.environment.pgbouncer import PoolerSettings
+from bench.environment.pooler_ini import PoolerSettings
 from bench.load.pgbench import Pgbench
 from bench.load.pgbench_process import version_of
 from bench.model.errors import ScenarioError, SetupError

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.environment.pgbouncer import PoolerSettings
+from bench.environment.pooler_ini import PoolerSettings
 from bench.load.priming import ROLLED_BACK, prime, rehearsal, rounds
 from bench.model.sample import Outcome
 from bench.model.scenario import ClosedLoop, Operation, Pool, Pooler, Scenario

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from bench.environment.observation import PoolerObserver
-from bench.environment.pgbouncer import PoolerSettings
+from bench.environment.pooler_ini import PoolerSettings
 from bench.load.priming import rounds
 from bench.model.sample import Outcome
 from tests.load.pools import ask
@@ -155,7 +155,7 @@ def test_under_load_one_select_costs_what_it_costs_alone(
     what = scenario(**{name.replace(".", "__"): value for name, value in settings.items()})
     environment.pooler.apply(PoolerSettings(pool_size=4), environment.pooled.dbname)
     process = environment.pooler.process
-    observer = PoolerObserver(environment.pooler.console, environment.app, process.pid if process else None)
+    observer = PoolerObserver([(environment.pooler.console, process.pid if process else None)], environment.app)
     try:
         with generator(environment, what, pooled=True) as load:
             start_ns = load.start()

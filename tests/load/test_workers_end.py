@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
-from bench.environment.pgbouncer import PoolerSettings
+from bench.environment.pooler_ini import PoolerSettings
 from bench.load.workers import Workers, clean_environment
 from bench.model.errors import SetupError
 from bench.model.sample import Outcome

@@ -10,7 +10,7 @@ import asyncpg
 
 from bench.load.drivers.outcomes import CONNECT_TIMEOUT_S, Refused, judge
 from bench.load.drivers.steps import bind
-from bench.model.ports import NoRowToBind
+from bench.model.ports import NoRowToBind, NotRefused
 from bench.model.sample import Outcome
 
 if TYPE_CHECKING:
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from bench.model.ports import Arguments, Execute
     from bench.model.scenario import Operation, Pool
 
+CONNECTS_AT_ONCE = 100
+"""The library opens all connections of a pool at once; thousands that wait for one pooler would time out in a body."""
 CLOSE_TIMEOUT_S = 2.0
 """How long connections in use are waited for before they are cut off."""
 
 OUTCOMES: tuple[tuple[type[BaseException], Outcome], ...] = (
     (NoRowToBind, Outcome.NO_ROWS),
+    (NotRefused, Outcome.NOT_REFUSED),
     (Refused, Outcome.REFUSED),
     (asyncpg.OutdatedSchemaCacheError, Outcome.SQL_ERROR),
     (asyncpg.InterfaceError, Outcome.SQL_ERROR),
@@ -113,8 +116,11 @@ class AsyncpgDriver:
         """Open a pool; with ``prewarm`` all connections exist before the first operation."""
         opened = [0]
 
+        doors = asyncio.Semaphore(CONNECTS_AT_ONCE)
+
         async def counted(*args: Any, **settings: Any) -> Any:
-            connection = await connect(*args, **settings)
+            async with doors:
+                connection = await connect(*args, **settings)
             opened[0] += 1
             return connection
 

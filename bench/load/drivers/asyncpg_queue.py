@@ -32,15 +32,15 @@ class ConnectionQueue(AsyncpgPool):
     """
 
     def __init__(self, connections: list[Any], acquire_timeout_s: float | None) -> None:
-        self._free = list(connections)
+        self._free = deque(connections)
         self._waiting: deque[asyncio.Future[Any]] = deque()
         self._count = len(connections)
         self._acquire_timeout_s = acquire_timeout_s
 
     async def acquire(self) -> Any:
-        """Take the connection returned last; waits in line while there is none."""
+        """Take the connection that has been idle longest, so that all take turns; waits in line while there is none."""
         if self._free:
-            return self._free.pop()
+            return self._free.popleft()
         turn: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:

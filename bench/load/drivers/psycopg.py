@@ -11,7 +11,7 @@ import psycopg_pool
 
 from bench.load.drivers.outcomes import CONNECT_TIMEOUT_S, Refused, judge
 from bench.load.drivers.steps import bind
-from bench.model.ports import NoRowToBind
+from bench.model.ports import NoRowToBind, NotRefused
 from bench.model.sample import Outcome
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ CLOSE_TIMEOUT_S = 2.0
 
 OUTCOMES: tuple[tuple[type[BaseException], Outcome], ...] = (
     (NoRowToBind, Outcome.NO_ROWS),
+    (NotRefused, Outcome.NOT_REFUSED),
     (Refused, Outcome.REFUSED),
     (psycopg_pool.PoolTimeout, Outcome.POOL_TIMEOUT),
     (psycopg_pool.TooManyRequests, Outcome.POOL_TIMEOUT),

@@ -23,7 +23,7 @@ def prime(
 
     Writes are not rehearsed: psycopg forgets a connection's prepared statements when a transaction is rolled back.
     """
-    if not scenario.pool.prewarm:
+    if not (scenario.pool.prewarm and scenario.pool.prime):
         return 0
     times = rounds(scenario.pool.driver)
     reads = [position for position, operation in enumerate(scenario.operation) if operation.is_read]

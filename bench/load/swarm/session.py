@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
+from collections import Counter
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from bench.load.performer import needs_rows
 from bench.load.probe import Probe
 from bench.load.recorder import Recorder
 from bench.load.swarm.arrivals import endless_starts, starts_of
+from bench.load.swarm.attempts import attempt
 from bench.load.swarm.instants import closed_loop, open_loop, thinking_user
 from bench.load.swarm.performer import build_performer
 from bench.load.swarm.pool import open_pool
@@ -50,6 +52,7 @@ class Session:
         self._open = contextlib.ExitStack()
         self._recorder = Recorder()
         self._examples: dict[Outcome, str] = {}
+        self._retries: Counter[str] = Counter()
         self._generator = np.random.default_rng([assignment.seed, assignment.share.worker])
         self._begun = Event()
         self._active = 0
@@ -69,8 +72,12 @@ class Session:
         with contextlib.ExitStack() as opening:
             pool = opening.enter_context(open_pool(self._endpoint, scenario.pool, share.pool_size))
             self._timetable = opening.enter_context(GreenTimetable())
-            acts = [pool.compile(operation) for operation in scenario.operation]
+            acts = [
+                attempt(operation, pool.compile(operation), pool.classify, self._retries)
+                for operation in scenario.operation
+            ]
             self._primed = prime(pool, share.pool_size, scenario, acts, self._arguments())
+            self._retries.clear()
             self._opened = pool.opened
             self._perform = build_performer(
                 now=self._timetable.now,
@@ -204,4 +211,5 @@ class Session:
             connections_opened=opened,
             rss_bytes=probe.rss_bytes(),
             executions_per_connection_min=self._primed,
+            retries=dict(self._retries),
         )

@@ -14,6 +14,7 @@ from locust.env import Environment
 from locust.exception import RPCError
 from locust.runners import MASTER_HEARTBEAT_TIMEOUT
 
+from bench.load.descriptors import raise_descriptor_limit
 from bench.load.failure import describe_failure
 from bench.load.job import Failed, Ready
 from bench.load.swarm.order import WorkerSettings
@@ -146,6 +147,7 @@ def main() -> None:
     """Serve a master until it says so or is gone; settings come as JSON on standard input."""
     settings = msgspec.json.decode(sys.stdin.buffer.read(), type=WorkerSettings)
     die_with(settings.parent)
+    raise_descriptor_limit()
     logging.getLogger("locust").setLevel(logging.CRITICAL)  # what matters is told by the run's own caveats
     worker = Worker(_addresses(settings))
     environment = Environment(user_classes=[worker.user_class])

@@ -27,7 +27,7 @@ _METRICS: Final = (
     "error_rate",
 )
 _OPEN_METRICS: Final = ("offered_rate", "schedule_lag.p99")
-_PROTOCOL_METRICS: Final = ("round_trips_per_operation", "server_assignments_per_operation")
+_PROTOCOL_METRICS: Final = ("round_trips_per_operation", "server_assignments_per_operation", "retries_per_operation")
 
 
 @dataclass(frozen=True, slots=True)
