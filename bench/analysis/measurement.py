@@ -12,6 +12,7 @@ from bench.model.scenario import Level
 from bench.stats.estimate import Estimate, Refused
 
 Judgement = Literal["pass", "fail", "inconclusive"]
+Severity = Literal["info", "warning", "high"]
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +42,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """An insight with advice. ``status`` is ``rule of thumb``, ``measured`` or ``proven: …``."""
 
     rule: str
-    severity: Literal["info", "warning", "high"]
+    severity: Severity
     status: str
     summary: str
     evidence: dict[str, Any]

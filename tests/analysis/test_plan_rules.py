@@ -209,7 +209,7 @@ def test_compiling_is_named_by_its_share_of_the_execution(compiling: float, expe
 
 @pytest.mark.parametrize(
     ("app", "owner", "expected"),
-    [(200, 100, ["warning"]), (201, 100, ["high"]), (100, 100, []), (101, 100, ["warning"])],
+    [(200, 100, ["warning"]), (201, 100, ["high"]), (119, 100, []), (120, 100, ["warning"])],
 )
 def test_an_index_that_serves_only_the_owner_is_named(app: int, owner: int, expected: list[str]) -> None:
     with_index = node("Bitmap Heap Scan", 1, Plans=[node("Bitmap Index Scan", 1, table=None, Index_Name="gin")])

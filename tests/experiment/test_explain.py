@@ -279,3 +279,15 @@ def test_a_run_keeps_the_load_s_plans_with_its_trials_and_the_others_beside(benc
     assert {plan["kind"] for plan in explained["plans"]} == {"generic", "auto"}
     trial = json.loads(next(run.glob("trials/*/plans.json")).read_text())
     assert {plan["kind"] for plan in trial["plans"]} == {"custom"}
+
+
+def test_a_refusal_that_the_scenario_expects_is_no_caveat(subject: Planted) -> None:
+    twice = Operation(name="twice", sql="INSERT INTO notes VALUES (1, 'a', '{}')", expect="constraint")
+    assert subject.explain(twice).caveats == []
+
+
+def test_a_small_table_is_best_read_whole(subject: Planted) -> None:
+    small = "CREATE TABLE small AS SELECT n FROM generate_series(1, 300) n; GRANT SELECT ON small TO bench_app"
+    with subject.changed(small, "DROP TABLE small"):
+        found = subject.blame(Operation(name="n", sql="SELECT n FROM small WHERE n = 7", index="ix_small_n"))
+    assert [(finding.rule, finding.severity) for finding in found] == [("plan-lacks-index", "info")]

@@ -16,9 +16,12 @@ from bench.analysis.wording import number
 
 if TYPE_CHECKING:
     from bench.analysis.findings.plans.evidence import Evidence
+    from bench.analysis.measurement import Severity
     from bench.analysis.plan_tree import PlanTree
 
 RULE = "plan-lacks-index"
+LARGE_ROWS, SMALL_ROWS = 10_000, 1_000
+"""From so many rows read without it, a missing index is severe; below the second a small table is best read whole."""
 
 
 def find(evidence: Evidence) -> list[Finding]:
@@ -43,6 +46,12 @@ def _serves(index: str, plan: PlanTree) -> bool:
     return index in indexes_used(plan) or _by_partition(plan)
 
 
+def _severity(read: float, *, sequential: bool) -> Severity:
+    if sequential and read < SMALL_ROWS:
+        return "info"
+    return "high" if sequential and read >= LARGE_ROWS else "warning"
+
+
 def _by_partition(plan: PlanTree) -> bool:
     """Tell whether partitions are scanned, each by some index."""
     nodes = list(walk(plan))
@@ -59,7 +68,7 @@ def _finding(operation: str, index: str, without: list[PlanTree], share: str) ->
     instead = f"reads {number(read)} rows" + (f" by {', '.join(used)}" if used else " without an index")
     return Finding(
         rule=RULE,
-        severity="high" if sequential else "warning",
+        severity=_severity(read, sequential=sequential),
         status="measured",
         summary=f"The plan of {operation} does not use {index}: it {instead} ({share} plans)",
         evidence={

@@ -3,7 +3,7 @@
 Trigger: for the same step the owner's plan uses an index on a table that the application's plan does not use. Under
 row-level security a condition may be tried before the policy only if its operator is leakproof; most operators on
 jsonb, ranges, arrays, enums and numeric are not.
-High where the application touches more than twice the buffers.
+Counted where the application touches at least 20 buffers more, high where it touches more than twice the buffers.
 Source: https://www.postgresql.org/docs/current/ddl-rowsecurity.html, planner-stats-security.html
 """
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 RULE = "PL13-rls-blocked-index"
 TIMES = 2.0
+PAGES = 20
 SOURCE = "https://www.postgresql.org/docs/current/ddl-rowsecurity.html"
 
 
@@ -33,7 +34,7 @@ def find(evidence: Evidence) -> list[Finding]:
             if other is None:
                 continue
             blocked = [name for name in indexes_used(other.tree) if name not in indexes_used(one.tree)]
-            if blocked and _buffers(one) > _buffers(other):
+            if blocked and _buffers(one) - _buffers(other) >= PAGES:
                 found.append(_finding(one, other, blocked))
                 break
     return found
