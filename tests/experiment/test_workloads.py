@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.analysis.findings.plans import find_in_plans
 from bench.design.plan import Trial
 from bench.environment.binaries import embedded_bindir
 from bench.environment.embedded import Where, session
 from bench.environment.populations import read_populations
+from bench.experiment.explain import capture_plans
 from bench.experiment.progress import Silence
 from bench.experiment.scenario_file import read_text
 from bench.experiment.target import open_target
@@ -84,3 +86,15 @@ def test_a_shipped_scenario_runs_without_an_error_and_grows_as_it_says(target: T
     allowed = allowance(what, executed)
     assert set(allowed) <= set(before)
     assert not overgrown(what, gains(before, row_counts(target.admin)), allowed)
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name != "production_mix"])
+def test_no_plan_of_a_shipped_scenario_has_a_severe_fault(target: Target, name: str) -> None:
+    """The mix only blends the operations of the others."""
+    what = scenario(name)
+    captured = capture_plans(target, what, read_populations(target.direct, what.operation))
+    explained = {fact.operation for fact in captured.facts if fact.load}
+    assert explained >= {operation.name for operation in what.operation if operation.expect == "success"}
+    found = find_in_plans(captured.facts, what)
+    assert [finding.summary for finding in found if finding.severity == "high"] == []
+    assert captured.caveats == []

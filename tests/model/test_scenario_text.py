@@ -63,6 +63,7 @@ def test_a_complete_scenario_decodes_to_typed_values() -> None:
         ("clients = 50", "clients = 0", "at least 1", ""),
         ("clients = 50", 'clients = "50"', "`$.load.clients`", ""),
         ('sql = "SELECT $1"', "", "either `sql` or `step`", ""),
+        ('sql = "SELECT $1"', 'sql = "SELECT $1"\nrole = "owner"', "the load runs as the application", ""),
         ("[pool]", "[pool", "not valid TOML", ""),
         ("[pool]", '[pool]\ndriver = "asyncpq"', "$.pool.driver", ""),
     ],
