@@ -56,6 +56,12 @@ class ServerObserver:
     def _all(self, purpose: str, **arguments: object) -> list[dict[str, Any]]:
         try:
             return self._connection.execute(probe_sql(purpose, self._version), arguments or None).fetchall()
+        except psycopg.OperationalError as error:
+            raise SetupError(
+                "the server ended the connection that reads its counters",
+                evidence=" ".join(str(error).split()),
+                remedy="See whether the server was ended or restarted; its log tells.",
+            ) from None
         except psycopg.Error as error:
             raise SetupError(
                 f"the server's {purpose} counters cannot be read",
@@ -140,8 +146,15 @@ class PoolerObserver:
         self._connection.close()
 
     def _show(self, what: str) -> list[dict[str, Any]]:
-        with self._lock:
-            return self._connection.execute(f"SHOW {what}".encode()).fetchall()
+        try:
+            with self._lock:
+                return self._connection.execute(f"SHOW {what}".encode()).fetchall()
+        except psycopg.Error as error:
+            raise SetupError(
+                "the pooler's admin console went away",
+                evidence=" ".join(str(error).split()),
+                remedy="See whether the pooler was ended or restarted; its log tells.",
+            ) from None
 
     def _read(self) -> tuple[int, dict[str, int], dict[int, float]]:
         rows = [row for row in self._show("STATS") if row["database"] == self._load.dbname]
@@ -149,10 +162,11 @@ class PoolerObserver:
         return time.monotonic_ns(), totals, _cpu_s(self._process, children=False)
 
     def _watch(self) -> None:
-        while not self._stop.wait(GAUGE_PERIOD_S):
-            for row in self._show("POOLS"):
-                if (row["database"], row["user"]) == (self._load.dbname, self._load.user):
-                    self._gauges.append((time.monotonic_ns(), row))
+        with contextlib.suppress(SetupError):  # `end` asks the same console, and tells that it went away
+            while not self._stop.wait(GAUGE_PERIOD_S):
+                for row in self._show("POOLS"):
+                    if (row["database"], row["user"]) == (self._load.dbname, self._load.user):
+                        self._gauges.append((time.monotonic_ns(), row))
 
     def begin(self) -> None:
         """Take the reading that the differences start from, and watch the gauges from now on."""
