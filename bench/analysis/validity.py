@@ -17,6 +17,7 @@ from bench.analysis.wording import percent, rate, seconds
 from bench.model.facts import Caveat
 from bench.model.sample import Outcome
 from bench.model.scenario import OpenLoop
+from bench.stats.recovery import find_outages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,7 +47,7 @@ def doubts(summary: TrialSummary) -> tuple[Caveat, ...]:
     """Return the caveats of a trial as a whole."""
     if not summary.everything.total:
         return (_empty_window(summary),)
-    checks = (laws.broken, _settings, ceilings, _offered, _unsent)
+    checks = (laws.broken, _settings, _outages, ceilings, _offered, _unsent)
     of_state = (_transient,) if summary.scenario.run.expect == "transient" else (_threshold, _connections, unsteadiness)
     return tuple(caveat for check in (*checks, *of_state) for caveat in check(summary))
 
@@ -92,6 +93,25 @@ def _settings(summary: TrialSummary) -> Iterator[Caveat]:
             text=f"server settings changed during the window: {list_of}",
             cure="Keep others from reconfiguring the server, then run the trial again.",
             invalidates=True,
+        )
+
+
+def _outages(summary: TrialSummary) -> Iterator[Caveat]:
+    """Name each time in which hardly anything ended well, and how long it took until as much did as usual."""
+    series = summary.everything.throughput_blocks
+    if laws.ramps(summary) or not series.size:
+        return
+    block_s = summary.window_s / series.size
+    for outage in find_outages(series * block_s):
+        since = seconds(outage.first * block_s)
+        if outage.recovered is None:
+            lasted = "until its end"
+        else:
+            lasted = f"and took {seconds((outage.recovered - outage.first) * block_s)} to recover"
+        yield Caveat(
+            code="outage",
+            text=f"{since} into the window hardly any operation ended well, {lasted}",
+            cure="Look at the outcomes of that time and at the logs of server and pooler.",
         )
 
 

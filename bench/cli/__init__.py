@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-import signal
 import sys
 
 import click
 
 from bench import __version__
+from bench.cli.limits import describe_limit
 from bench.cli.output import INTERRUPTED, print_error, show_unicode_safely
+from bench.cli.signals import obey_signals
 from bench.model.errors import BenchError
 
 COMMANDS = {
@@ -76,15 +78,10 @@ def cli() -> None:
     """
 
 
-def _interrupt(number: int, frame: object) -> None:
-    del number, frame
-    raise KeyboardInterrupt
-
-
 def main() -> None:
     """Run the command line; the only place where errors become text and exit codes."""
     show_unicode_safely()
-    signal.signal(signal.SIGTERM, _interrupt)  # ending us politely keeps as much as Ctrl-C does
+    obey_signals()
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -96,9 +93,16 @@ def main() -> None:
         print_error(error)
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
         code = INTERRUPTED
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            click.echo("interrupted", err=True)
     except BrokenPipeError:  # the reader of our output went away; there is nobody left to tell
         sys.stderr.close()
         code = 0
+    except (OSError, MemoryError) as error:
+        limit = describe_limit(error)
+        if limit is None:
+            raise
+        print_error(limit)
+        code = limit.exit_code
     sys.exit(code if isinstance(code, int) else 0)

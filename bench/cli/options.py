@@ -11,6 +11,7 @@ from bench.environment.attached import Attachment
 from bench.environment.embedded import Where
 from bench.model.errors import ScenarioError
 from bench.model.levels import parse_setting, parse_sweep
+from bench.model.limits import Limits
 from bench.model.scenario_text import Overrides
 
 if TYPE_CHECKING:
@@ -56,10 +57,39 @@ server_options = stack(
     ),
     click.option("--pgbouncer", type=click.Path(path_type=Path), help="Another pgBouncer binary."),
 )
+I_KNOW, LIMITS = "bench.i_know", "bench.limits"
+"""Where the command line's context keeps what protects an attached database; the commands need not pass it on."""
+
+
+def _keep(place: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+        del parameter
+        context.meta[place] = value
+
+    return keep
+
+
+i_know_option = click.option(
+    "--i-know",
+    is_flag=True,
+    expose_value=False,
+    callback=_keep(I_KNOW),
+    help="Go on although the attached database looks like production.",
+)
 attach_options = stack(
     click.option("--dsn", help="Attach to this server (no password in it: use PGPASSFILE, PGPASSWORD or a service)."),
     click.option("--pooler-dsn", help="Attach to this pooler for the load."),
     click.option("--pooler-admin-dsn", help="The pooler's admin console, for its counters."),
+    click.option(
+        "--limit",
+        multiple=True,
+        metavar="KEY=VALUE",
+        expose_value=False,
+        callback=_keep(LIMITS),
+        help="What an attached database without our marker is spared: connections=20 (else half of the free ones), "
+        "rate=500/s (else 1000/s), statement_timeout=10s (else 30s), read_only=off (for reads that write).",
+    ),
+    i_know_option,
 )
 setting_option = click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a value: pool.size=8."
@@ -90,13 +120,26 @@ def read_overrides(
     return Overrides(values, dict(parse_sweep(text) for text in sweeps), tuple(budgets))
 
 
+def knows() -> bool:
+    """Tell whether the user says that what looks like production may be touched."""
+    return bool(click.get_current_context().meta.get(I_KNOW))
+
+
+def _read_limits() -> Limits:
+    texts = click.get_current_context().meta.get(LIMITS, ())
+    try:
+        return Limits.parse(texts, i_know=knows())
+    except ValueError as error:
+        raise ScenarioError(f"`--limit`: {error}", remedy="Write for example `--limit connections=20`.") from None
+
+
 def read_where(
     state_root: Path, pg_bin: Path | None, pgbouncer: Path | None, dsns: tuple[str | None, str | None, str | None]
 ) -> Where | Attachment:
     """Return the servers to measure; ``dsns`` are those of server, pooler and the pooler's admin console."""
     server, pooler, console = dsns
     if server is not None:
-        return Attachment(server, pooler, console)
+        return Attachment(server, pooler, console, _read_limits())
     if pooler or console:
         raise ScenarioError("`--pooler-dsn` needs `--dsn`", remedy="Name the server as well, for its counters.")
     return Where(state_root, pg_bin, pgbouncer)

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from bench.cli.options import reports_option, results_option, server_options
+from bench.cli.options import i_know_option, knows, reports_option, results_option, server_options
 from bench.cli.output import json_option, print_json, verdict_code, warn_only_option
 from bench.cli.progress import choose_progress
 from bench.environment import migrations
 from bench.environment.attached import Attachment, attach
 from bench.environment.audit.generate import Recipes
 from bench.environment.embedded import Where, session
-from bench.environment.marker import forget_dataset, require_ours
+from bench.environment.marker import forget_dataset
 from bench.environment.partitions import maintain
+from bench.environment.safeguard import READ_ONLY, guarded, require_changeable
 from bench.experiment.audit import AuditRequest, run_audit
 from bench.model.errors import ScenarioError
 
@@ -57,7 +58,7 @@ def _database(where: Where, dsn: str | None, action: str, allow_destructive: str
             yield environment.admin
         return
     with attach(Attachment(dsn)) as reached:
-        require_ours(reached.admin, action, allow_destructive=allow_destructive)
+        require_changeable(reached.admin, action, allow_destructive=allow_destructive, i_know=knows())
         yield reached.admin
 
 
@@ -65,6 +66,7 @@ def _database(where: Where, dsn: str | None, action: str, allow_destructive: str
 @click.argument("revision", default="head")
 @_dsn_option
 @_allow_option
+@i_know_option
 @server_options
 @json_option
 def upgrade(
@@ -92,6 +94,7 @@ def upgrade(
 @click.argument("revision")
 @_dsn_option
 @_allow_option
+@i_know_option
 @server_options
 @json_option
 def downgrade(
@@ -136,6 +139,7 @@ def _show_revision(endpoint: Endpoint, *, as_json: bool) -> None:
 @click.option("--claim", "only", multiple=True, metavar="ID", help="Try only this claim, such as S07; may be repeated.")
 @click.option("--html", is_flag=True, help="Write a page for reviewers.")
 @click.option("--dsn", help="A scratch server, as superuser; databases are made beside this one, which is left alone.")
+@i_know_option
 @server_options
 @results_option
 @reports_option
@@ -174,6 +178,7 @@ def audit(
         recipes=_read_recipes(rows) if rows else None,
         only=only,
         html=html,
+        i_know=knows(),
     )
     with choose_progress() as progress:
         audited = run_audit(request, progress)
@@ -222,6 +227,7 @@ def _show_ledger(audited: Audited) -> None:
 @click.option("--dry-run", is_flag=True, help="Print the SQL and what it would do; change nothing.")
 @_dsn_option
 @_allow_option
+@i_know_option
 @server_options
 @json_option
 def partitions(
@@ -271,7 +277,7 @@ def _reading(where: Where, dsn: str | None) -> Iterator[Endpoint]:
             yield environment.admin
     else:
         with attach(Attachment(dsn)) as reached:
-            yield reached.admin
+            yield guarded(reached.admin, ((READ_ONLY, "on"),))
 
 
 def _show_outcomes(outcomes: list[Outcome], *, dry_run: bool) -> None:

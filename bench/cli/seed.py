@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.options import server_options
+from bench.cli.options import i_know_option, knows, server_options
 from bench.cli.output import json_option, note, print_json
 from bench.environment import migrations
 from bench.environment.attached import Attachment, attach
 from bench.environment.dataset import seed_database
 from bench.environment.embedded import Where, session
+from bench.environment.safeguard import require_changeable
 from bench.model.scenario import Dataset
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True, help="Same seed, same data.")
 @click.option("--dsn", help="Seed this database instead of the embedded one; it must carry our marker.")
 @click.option("--allow-destructive", metavar="DBNAME", help="Replace the data of this unmarked database all the same.")
+@i_know_option
 @server_options
 @json_option
 def command(
@@ -53,6 +55,7 @@ def command(
     dataset = Dataset(scale=scale, seed=seed)
     if dsn:
         with attach(Attachment(dsn)) as reached:
+            require_changeable(reached.admin, "fill", allow_destructive=allow_destructive, i_know=knows())
             report = seed_database(reached.admin, dataset, note, allow_destructive=allow_destructive)
     else:
         with session(Where(state_root, pg_bin, pgbouncer)) as environment:

@@ -24,6 +24,7 @@ from bench.cli.repeat import repeatable, resume_command
 from bench.cli.summary import judged, print_outcome
 from bench.environment.attached import attach
 from bench.environment.embedded import Where
+from bench.environment.safeguard import guard_worker
 from bench.experiment.resume import take_up
 from bench.experiment.run import Request, run
 from bench.experiment.scenario_file import read_scenario
@@ -194,7 +195,8 @@ def _serve(where: Where | Attachment, master: tuple[str, int], count: int) -> in
             remedy="Give `--dsn` and, if the load goes through a pooler, `--pooler-dsn`, as this machine sees them.",
         )
     with attach(where) as reached:
-        settings = WorkerSettings(*master, os.getpid(), reached.direct, reached.pooled)
+        direct, pooled = guard_worker(reached.direct, reached.pooled, where.limits)
+        settings = WorkerSettings(*master, os.getpid(), direct, pooled)
     processes: list[subprocess.Popen[bytes]] = []
     try:
         processes += [start_worker(settings) for _ in range(count)]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+import re
+import shlex
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -12,11 +14,25 @@ from psycopg.conninfo import conninfo_to_dict
 from bench.model.endpoint import Endpoint
 from bench.model.errors import ScenarioError, SetupError
 from bench.model.facts import Caveat
+from bench.model.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bench.model.endpoint import Pairs
+
 CONNECT_TIMEOUT_S = 10
+TLS = (
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "sslcrl",
+    "ssl_min_protocol_version",
+    "ssl_max_protocol_version",
+)
+"""What of libpq's parameters decides how a connection is secured, and is understood by every driver."""
+_OPTION = re.compile(r"([A-Za-z_][\w.-]*)=(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +42,8 @@ class Attachment:
     dsn: str
     pooler_dsn: str | None = None
     console_dsn: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    """What the load may ask of a database without our marker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +56,22 @@ class Reached:
     console: Endpoint | None
     caveats: tuple[Caveat, ...]
     versions: dict[str, str]
+
+
+def read_options(text: str) -> Pairs:
+    """Return the settings in libpq's ``options``, so that every driver obeys them; raises ``ScenarioError``."""
+    settings = []
+    words = iter(shlex.split(text))
+    for word in words:
+        setting = next(words, "") if word == "-c" else word.removeprefix("-c").removeprefix("--")
+        found = _OPTION.fullmatch(setting)
+        if found is None or not word.startswith("-"):
+            raise ScenarioError(
+                f"the `options` of a connection string (or PGOPTIONS) hold `{word}`, which no driver passes on",
+                remedy="Write settings alone, such as `-c search_path=app`.",
+            )
+        settings.append((found[1].replace("-", "_"), found[2]))
+    return tuple(settings)
 
 
 def _reach(dsn: str, what: str, *, simple: bool = False) -> tuple[Endpoint, str]:
@@ -54,8 +88,15 @@ def _reach(dsn: str, what: str, *, simple: bool = False) -> tuple[Endpoint, str]
             info = connection.info
             if not simple:
                 connection.execute("SELECT 1")
+            given = info.get_parameters()  # of the string, the variables and the service file, but for the password
             endpoint = Endpoint(
-                host=info.host, port=info.port, dbname=info.dbname, user=info.user, password=info.password or ""
+                host=info.host,
+                port=info.port,
+                dbname=info.dbname,
+                user=info.user,
+                password=info.password or "",
+                tls=tuple((name, given[name]) for name in TLS if name in given),
+                session=read_options(given.get("options", "")),
             )
             return endpoint, info.parameter_status("server_version") or "unknown"
     except psycopg.Error as error:

@@ -19,14 +19,16 @@ CONNECT_TIMEOUT_S = 10
 
 
 def open_connection(endpoint: Endpoint, **options: Any) -> psycopg.Connection[Any]:
-    """Connect in autocommit; raises ``SetupError`` without the password in it."""
+    """Connect in autocommit; raises ``SetupError`` without the password in it.
+
+    ``options`` of libpq stand before those of the address, which so have the last word.
+    """
+    address = endpoint.libpq()
+    if own := options.pop("options", ""):
+        address["options"] = f"{own} {address.get('options', '')}".strip()
     try:
         return psycopg.connect(
-            host=endpoint.host,
-            port=endpoint.port,
-            dbname=endpoint.dbname,
-            user=endpoint.user,
-            password=endpoint.password,
+            **address,
             autocommit=True,
             connect_timeout=CONNECT_TIMEOUT_S,
             application_name=APPLICATION_NAME,

@@ -59,6 +59,12 @@ class ServerObserver:
     def _all(self, purpose: str, **arguments: object) -> list[dict[str, Any]]:
         try:
             return self._connection.execute(probe_sql(purpose, self._version), arguments or None).fetchall()
+        except psycopg.OperationalError as error:
+            raise SetupError(
+                "the server ended the connection that reads its counters",
+                evidence=" ".join(str(error).split()),
+                remedy="See whether the server was ended or restarted; its log tells.",
+            ) from None
         except psycopg.Error as error:
             raise SetupError(
                 f"the server's {purpose} counters cannot be read",
@@ -149,8 +155,15 @@ class PoolerObserver:
             connection.close()
 
     def _show(self, what: str) -> list[dict[str, Any]]:
-        with self._lock:
-            return [row for one in self._connections for row in one.execute(f"SHOW {what}".encode()).fetchall()]
+        try:
+            with self._lock:
+                return [row for one in self._connections for row in one.execute(f"SHOW {what}".encode()).fetchall()]
+        except psycopg.Error as error:
+            raise SetupError(
+                "the pooler's admin console went away",
+                evidence=" ".join(str(error).split()),
+                remedy="See whether the pooler was ended or restarted; its log tells.",
+            ) from None
 
     def _read(self) -> tuple[int, dict[str, int], dict[int, float]]:
         rows = [row for row in self._show("STATS") if row["database"] == self._load.dbname]
@@ -162,12 +175,13 @@ class PoolerObserver:
 
     def _watch(self) -> None:
         own = (self._load.dbname, self._load.user)
-        while not self._stop.wait(GAUGE_PERIOD_S):
-            rows = [row for row in self._show("POOLS") if (row["database"], row["user"]) == own]
-            if rows:
-                reading = {name: sum(int(row[name]) for row in rows) for name in _GAUGES}
-                reading["maxwait_us"] = max(int(row["maxwait_us"]) for row in rows)
-                self._gauges.append((time.monotonic_ns(), reading))
+        with contextlib.suppress(SetupError):  # `end` asks the same console, and tells that it went away
+            while not self._stop.wait(GAUGE_PERIOD_S):
+                rows = [row for row in self._show("POOLS") if (row["database"], row["user"]) == own]
+                if rows:
+                    reading = {name: sum(int(row[name]) for row in rows) for name in _GAUGES}
+                    reading["maxwait_us"] = max(int(row["maxwait_us"]) for row in rows)
+                    self._gauges.append((time.monotonic_ns(), reading))
 
     def begin(self) -> None:
         """Take the reading that the differences start from, and watch the gauges from now on."""

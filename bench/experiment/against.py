@@ -21,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bench.environment.attached import Attachment
 from bench.model.errors import ScenarioError, SetupError
+from bench.model.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +85,8 @@ def other_program(against: str, scenario: str, where: Where | Attachment, state:
     if _is_dsn(against):
         package = Path(__file__).resolve().parents[2]
         variables = {"PYTHONPATH": _first(package)}
-        return _placed("baseline database", scenario, Path.cwd(), Attachment(against), state, variables)
+        limits = where.limits if isinstance(where, Attachment) else Limits()
+        return _placed("baseline database", scenario, Path.cwd(), Attachment(against, limits=limits), state, variables)
     if isinstance(where, Attachment):
         raise ScenarioError(
             "`--against` a commit or a wheel needs the embedded servers: each side has its own schema and data",
@@ -150,6 +152,8 @@ def _attached(where: Attachment) -> tuple[tuple[str, ...], dict[str, str]]:
             "server, pooler and console have different passwords in their connection strings",
             remedy="Leave the passwords out and put them into a password file (PGPASSFILE).",
         )
+    options += tuple(word for name, value in where.limits.settings().items() for word in ("--limit", f"{name}={value}"))
+    options += ("--i-know",) if where.limits.i_know else ()
     return options, {"PGPASSWORD": passwords.pop()} if passwords else {}
 
 

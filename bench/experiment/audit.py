@@ -12,6 +12,7 @@ import msgspec
 from bench.environment.attached import Attachment, attach
 from bench.environment.audit.run import audit
 from bench.environment.embedded import session
+from bench.environment.safeguard import refuse_production
 from bench.report.audit_page import render_audit
 from bench.store.audits import AUDIT, name_audit, write_audit
 from bench.store.disk import make_folder, replace_file, writing
@@ -38,6 +39,8 @@ class AuditRequest:
     recipes: Recipes | None = None
     only: Collection[str] = ()
     html: bool = False
+    i_know: bool = False
+    """Scratch databases may be made on a server that looks like production."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class Audited:
 
 def run_audit(request: AuditRequest, progress: Progress) -> Audited:
     """Try the claims, store the ledger and, where asked for, its page; raises ``SetupError`` and ``StoreError``."""
-    with _server(request.where) as server:
+    with _server(request) as server:
         ledger = audit(server, progress.note, location=request.location, recipes=request.recipes, only=request.only)
     run_id = name_audit(request.results_root, ledger.started_utc)
     folder = request.results_root / run_id
@@ -88,10 +91,11 @@ def run_audit(request: AuditRequest, progress: Progress) -> Audited:
 
 
 @contextlib.contextmanager
-def _server(where: Where | Attachment) -> Iterator[Endpoint]:
-    if isinstance(where, Attachment):
-        with attach(where) as reached:
+def _server(request: AuditRequest) -> Iterator[Endpoint]:
+    if isinstance(request.where, Attachment):
+        with attach(request.where) as reached:
+            refuse_production(reached.admin, i_know=request.i_know)
             yield reached.admin
     else:
-        with session(where) as environment:
+        with session(request.where) as environment:
             yield environment.admin

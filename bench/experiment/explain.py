@@ -136,7 +136,7 @@ def explain_scenario(
         )
     chosen = tuple(operation for operation in scenario.operation if not wanted or operation.name in wanted)
     asked = msgspec.structs.replace(scenario, operation=chosen)
-    with open_target(where, scenario.dataset, progress) as reached:
+    with open_target(where, scenario.dataset, [asked], progress) as reached:
         target = reached if owner_dsn is None else replace(reached, admin=reach_owner(owner_dsn))
         progress.note(f"explaining {len(chosen)} operations")
         captured = capture_plans(target, asked, read_populations(target.direct, chosen))
@@ -158,7 +158,7 @@ def price_indexes(where: Where, dataset: Dataset, lines: Sequence[IndexUse], pro
     idle = [line.index.name for line in lines if line.state in {"unused", "redundant"}]
     if not idle:
         return []
-    with open_target(where, dataset, progress) as target, Ground(target, where) as ground:
+    with open_target(where, dataset, [], progress) as target, Ground(target, where) as ground:
         progress.note(f"measuring the write cost of {len(idle)} indexes in a clone")
         return list(ground.index_costs(idle))
 

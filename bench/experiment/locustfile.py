@@ -7,7 +7,8 @@ Locust then decides how many users there are and for how long, and shows its own
 The same file serves a master that is `bench swarm --master`: then the master's scenario and trials are what runs.
 
 Where the database is comes from the environment: ``BENCH_APP_DSN`` and ``BENCH_POOLER_DSN`` as `bench env` prints them,
-else libpq's own PG* variables, service and password files.
+else libpq's own PG* variables, service and password files. A database without our marker gets read-only sessions, and
+one that looks like production is refused unless ``BENCH_I_KNOW`` is set.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from bench.environment.attached import Attachment, attach
 from bench.environment.populations import read_populations
+from bench.environment.safeguard import guard_worker
 from bench.experiment.scenario_file import read_scenario
 from bench.experiment.swarm import on_locust
 from bench.load.job import DRAIN_NS, Share
@@ -29,6 +31,7 @@ from bench.load.swarm.user import build_user, show_operations
 from bench.load.swarm.wire import Assignment
 from bench.load.swarm.worker import Worker
 from bench.model.errors import BenchError, ScenarioError
+from bench.model.limits import Limits
 from bench.model.scenario import OpenLoop
 from bench.model.scenario_text import Overrides
 
@@ -119,7 +122,9 @@ class _Guest:
 def _address(scenario: Scenario) -> Endpoint:
     variable = "BENCH_APP_DSN" if scenario.pooler.kind == "none" else "BENCH_POOLER_DSN"
     with attach(Attachment(os.environ.get(variable, ""))) as reached:
-        return reached.direct
+        limits = Limits(i_know=bool(os.environ.get("BENCH_I_KNOW")))
+        direct, pooled = guard_worker(reached.direct, reached.direct, limits)
+        return direct if pooled is None or variable == "BENCH_APP_DSN" else pooled
 
 
 def _share(scenario: Scenario, environment: Environment) -> Share:

@@ -23,6 +23,7 @@ from bench.experiment.course import GridCourse
 from bench.experiment.derive import derive
 from bench.experiment.plans import count_scans, take_plans
 from bench.experiment.preflight import check_connections, check_descriptors
+from bench.experiment.recovery import Unreachable, await_target, second_try, with_note
 from bench.experiment.resume import reopen
 from bench.experiment.swarm import open_swarm
 from bench.experiment.target import open_target
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from bench.experiment.progress import Progress
     from bench.experiment.scenario_file import Planned
     from bench.experiment.target import Target
+    from bench.experiment.trial import TrialRecord
     from bench.load.swarm.hive import Swarm, SwarmSpec
     from bench.model.facts import PlanFact
     from bench.model.scenario import Scenario
@@ -78,7 +80,7 @@ def run(request: Request, progress: Progress) -> Derived:
     """Run all trials and derive measurements, findings, verdict and report; finished trials survive any failure."""
     planned = request.planned
     course = _choose_course(planned, progress)
-    with open_target(request.where, planned.scenario.dataset, progress) as opened:
+    with open_target(request.where, planned.scenario.dataset, course.may_run(), progress) as opened:
         check_connections(course.may_run(), opened.usable_connections())
         doubts = check_descriptors(tuple(course.may_run()), own_limit(), opened.pooler_limits())
         target = replace(opened, caveats=(*opened.caveats, *doubts))
@@ -91,7 +93,7 @@ def run(request: Request, progress: Progress) -> Derived:
                     load = _Load(target, populations, swarm)
                     _run_trials(load, course, taken.load, writer, progress)
                 count_scans(target, taken, writer)
-                writer.record(_concluded(writer.facts, course))
+                writer.record(_doubted(writer.facts, *course.doubts()))
                 folder = writer.finish()
             except BaseException as error:
                 with contextlib.suppress(StoreError):  # a full disk must not hide why the run stopped
@@ -153,10 +155,6 @@ def describe_run(request: Request, target: Target, scenarios: Iterable[Scenario]
     )
 
 
-def _concluded(facts: RunFacts, course: Course) -> RunFacts:
-    return msgspec.structs.replace(facts, caveats=(*facts.caveats, *course.doubts()))
-
-
 def _driver_versions(scenarios: Iterable[Scenario]) -> dict[str, str]:
     """Return the versions of the libraries that will be used; programs tell theirs when they run."""
     names = {scenario.pool.driver for scenario in scenarios} & DRIVERS.keys()
@@ -186,14 +184,16 @@ class _Load:
 def _run_trials(load: _Load, course: Course, plans: list[PlanFact], writer: RunWriter, progress: Progress) -> None:
     """Run what is pending and what the course adds; a trial that cannot run is recorded and the others go on."""
     failures: list[SetupError] = []
-    batch = writer.pending() or _grow(course, writer)
+    batch = writer.pending() or _grow(load, course, writer)
     while batch:
         seconds = sum(trial_seconds(course.scenario(trial)) for trial in batch)
         progress.planned(msgspec.structs.replace(writer.plan, trials=batch, estimated_s=seconds))
         for trial in batch:
             scenario = course.scenario(trial)
             try:
-                record = run_trial(load.target, scenario, trial, load.populations, load.swarm)
+                record = _try_trial(load, scenario, trial, writer, progress)
+            except Unreachable:
+                raise
             except SetupError as error:
                 writer.fail_trial(trial, str(error))
                 course.miss(trial)
@@ -204,21 +204,63 @@ def _run_trials(load: _Load, course: Course, plans: list[PlanFact], writer: RunW
             record_versions(writer, record.versions)
             course.observe(trial, record.facts, record.samples)
             progress.trial_finished(trial, record.throughput)
-        batch = _grow(course, writer)
+        batch = _grow(load, course, writer)
     if failures and not writer.finished:
         raise SetupError(
             "no trial could run", evidence=f"{failures[0].problem}: {failures[0].evidence}", remedy=failures[0].remedy
         )
+    if failures:
+        writer.record(_doubted(writer.facts, _incomplete(len(failures), len(writer.plan.trials), failures[0])))
 
 
-def _grow(course: Course, writer: RunWriter) -> tuple[Trial, ...]:
+def _try_trial(load: _Load, scenario: Scenario, trial: Trial, writer: RunWriter, progress: Progress) -> TrialRecord:
+    """Run a trial, a second time where it could not run; raises ``Unreachable`` where the target is gone for good."""
+    try:
+        return run_trial(load.target, scenario, trial, load.populations, load.swarm)
+    except SetupError as error:
+        progress.note(f"{trial.id} could not run: {error.problem}")
+        try:
+            waited_s = await_target(load.target, scenario, progress)
+        except Unreachable:
+            writer.fail_trial(trial, str(error))
+            raise
+        record = run_trial(load.target, scenario, trial, load.populations, load.swarm)
+        return with_note(record, second_try(error, waited_s))
+
+
+def _grow(load: _Load, course: Course, writer: RunWriter) -> tuple[Trial, ...]:
     """Return the trials of the next round, which are in ``plan.json`` before the first of them runs."""
     grown = course.grow(writer.plan)
     if grown is None:
         return ()
     new = grown.trials[len(writer.plan.trials) :]
+    guard = load.target.guard
+    excess = None if guard is None else next(filter(None, (guard.excess(course.scenario(one)) for one in new)), None)
+    if excess is not None:
+        writer.record(_doubted(writer.facts, _limited(excess)))
+        return ()
     writer.extend_plan(grown)
     return new
+
+
+def _doubted(facts: RunFacts, *doubts: Caveat) -> RunFacts:
+    return msgspec.structs.replace(facts, caveats=(*facts.caveats, *doubts))
+
+
+def _incomplete(failed: int, planned: int, first: SetupError) -> Caveat:
+    return Caveat(
+        code="trials-failed",
+        text=f"{failed} of {planned} trials could not run, tried twice each; the first: {first.problem}",
+        cure="Read `failure.txt` in their folders, mend the cause and run again.",
+    )
+
+
+def _limited(excess: str) -> Caveat:
+    return Caveat(
+        code="limited",
+        text=f"the search ended early, at the limits of somebody else's database: {excess}",
+        cure="Allow more with `--limit`, or measure a copy.",
+    )
 
 
 def record_versions(writer: RunWriter, versions: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,15 +18,25 @@ from bench.environment.dataset import provide_dataset
 from bench.environment.descriptors import PoolerLimits, read_limits, soft_limit
 from bench.environment.embedded import Environment, session
 from bench.environment.pooler_ini import PoolerSettings
+from bench.environment.safeguard import (
+    READ_ONLY,
+    guarded,
+    guarded_pooler,
+    session_settings,
+    stand_guard,
+)
 from bench.model.errors import SetupError
+from bench.model.facts import Caveat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from bench.environment.attached import Reached
     from bench.environment.embedded import Where
+    from bench.environment.safeguard import Guard
     from bench.experiment.progress import Progress
     from bench.model.endpoint import Endpoint
-    from bench.model.facts import Caveat
+    from bench.model.limits import Limits
     from bench.model.scenario import Dataset, Scenario
 
 
@@ -44,6 +55,10 @@ class Target:
     environment: Environment | None
     caveats: tuple[Caveat, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+    guard: Guard | None = None
+    """Bounds of an attached database without our marker."""
+    pooler_extra: tuple[tuple[str, str], ...] = ()
+    """Settings of the pooler that a scenario has no keys for."""
 
     def poolers(self) -> tuple[tuple[Endpoint, int | None], ...]:
         """Return the console of each process of the pooler, with its id where it is ours to look at."""
@@ -51,9 +66,6 @@ class Target:
             pooler = self.environment.pooler
             return tuple(zip(pooler.consoles, pooler.pids, strict=True))
         return () if self.console is None else ((self.console, self.pooler_pid),)
-
-    pooler_extra: tuple[tuple[str, str], ...] = ()
-    """Settings of the pooler that a scenario has no keys for."""
 
     def prepare(self, scenario: Scenario) -> Endpoint:
         """Bring the pooler into the state the treatment asks for; returns where the load connects."""
@@ -78,6 +90,13 @@ class Target:
             )
             self.environment.pooler.apply(settings, self.pooled.dbname)
         return self.pooled
+
+    def ended(self) -> str | None:
+        """Name a server of our own that has ended and will not come back by itself."""
+        if self.environment is None:
+            return None
+        ours = {"server": self.environment.postgres.process, "pooler": self.environment.pooler.process}
+        return next((name for name, one in ours.items() if one is not None and one.poll() is not None), None)
 
     def usable_connections(self) -> int:
         """Return the connections an ordinary role can have at the server."""
@@ -108,24 +127,17 @@ class Target:
 
 
 @contextlib.contextmanager
-def open_target(where: Where | Attachment | Environment, dataset: Dataset, progress: Progress) -> Iterator[Target]:
+def open_target(
+    where: Where | Attachment | Environment, dataset: Dataset, scenarios: Iterable[Scenario], progress: Progress
+) -> Iterator[Target]:
     """Bring up or reach the target; the embedded one is migrated to head and holds the scenario's data.
 
-    An ``Environment`` is one that the caller has started and will stop.
+    An ``Environment`` is one that the caller has started and will stop. ``scenarios`` are those that may run: an
+    attached database is guarded against what they could do to it.
     """
     if isinstance(where, Attachment):
         with attach(where) as reached:
-            yield Target(
-                admin=reached.admin,
-                direct=reached.direct,
-                pooled=reached.pooled,
-                console=reached.console,
-                server_pid=None,
-                pooler_pid=None,
-                environment=None,
-                caveats=reached.caveats,
-                versions=reached.versions,
-            )
+            yield _attached(reached, where.limits, tuple(scenarios), progress)
         return
     if isinstance(where, Environment):
         yield _embedded(where, embedded.own_pids(where), dataset, progress)
@@ -135,6 +147,52 @@ def open_target(where: Where | Attachment | Environment, dataset: Dataset, progr
         for note in environment.notes:
             progress.note(f"  {note}")
         yield _embedded(environment, embedded.pids(environment, where), dataset, progress)
+
+
+def _attached(reached: Reached, limits: Limits, scenarios: tuple[Scenario, ...], progress: Progress) -> Target:
+    target = Target(
+        admin=reached.admin,
+        direct=reached.direct,
+        pooled=reached.pooled,
+        console=reached.console,
+        server_pid=None,
+        pooler_pid=None,
+        environment=None,
+        caveats=reached.caveats,
+        versions=reached.versions,
+    )
+    guard = stand_guard(reached.admin, limits)
+    return target if guard is None else _guarded(target, guard, limits, scenarios, progress)
+
+
+def _guarded(
+    target: Target, guard: Guard, limits: Limits, scenarios: tuple[Scenario, ...], progress: Progress
+) -> Target:
+    """Return the target with sessions that can do no harm; raises ``ScenarioError`` for a load beyond its bounds."""
+    guard.check(scenarios)
+    settings = session_settings(limits, scenarios)
+    words = ", ".join(f"{name} = {value}" for name, value in settings)
+    progress.note(f"{guard.dbname} does not carry our marker: sessions run with {words}")
+    progress.note(f"  at most {guard.connections} connections and {guard.rate:,.0f}/s offered (`--limit`)")
+    doubts = [
+        Caveat(
+            code="guarded",
+            text=f"somebody else's database: sessions ran with {words}",
+            cure="Nothing to do; `--limit` changes it.",
+        )
+    ]
+    pooled = target.pooled
+    if pooled is not None:
+        pooled, doubt = guarded_pooler(pooled, settings)
+        doubts += [] if doubt is None else [doubt]
+    return dataclasses.replace(
+        target,
+        admin=guarded(target.admin, ((READ_ONLY, "on"),)),
+        direct=guarded(target.direct, settings),
+        pooled=pooled,
+        guard=guard,
+        caveats=(*target.caveats, *doubts),
+    )
 
 
 def _embedded(

@@ -13,7 +13,8 @@ from bench.environment.observation import Observation, PoolerObserver, ServerObs
 from bench.experiment.preflight import server_connections
 from bench.load.pgbench import Pgbench
 from bench.load.workers import Workers
-from bench.model.facts import TrialFacts
+from bench.model.errors import SetupError
+from bench.model.facts import Caveat, TrialFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bench.design.plan import Trial
     from bench.experiment.target import Target
     from bench.load.swarm.hive import Swarm, SwarmTrial
+    from bench.model.facts import PoolerFacts, ServerFacts
     from bench.model.sample import Samples
     from bench.model.scenario import Scenario
 
@@ -72,6 +74,38 @@ def _choose_generator(
     return Workers(endpoint, scenario, populations, trial.seed, cores)
 
 
+def _read_counters(
+    observation: Observation, scenario: Scenario, start_ns: int
+) -> tuple[ServerFacts | None, PoolerFacts | None, tuple[Caveat, ...]]:
+    """Return what server and pooler counted. Whoever went away meanwhile is a caveat: the samples stay."""
+    lost: list[Caveat] = []
+    pooler = server = None
+    if observation.pooler:
+        try:
+            pooler = observation.pooler.end(
+                start_ns,
+                mode=scenario.pooler.mode,
+                pool_size=server_connections(scenario),
+                max_prepared_statements=scenario.pooler.max_prepared_statements,
+            )
+        except SetupError as error:
+            lost.append(_lost("pooler", error))
+    try:
+        server = observation.server.end(start_ns)
+    except SetupError as error:
+        lost.append(_lost("server", error))
+    return server, pooler, tuple(lost)
+
+
+def _lost(who: str, error: SetupError) -> Caveat:
+    return Caveat(
+        code=f"{who}-lost",
+        text=f"the {who} went away while the trial ran, and its counters with it: {error.evidence or error.problem}",
+        cure=f"Look at the {who}'s log, then run the trial again: what it tells is how the load fared meanwhile.",
+        invalidates=True,
+    )
+
+
 def run_trial(
     target: Target, scenario: Scenario, trial: Trial, populations: Populations, swarm: Swarm | None = None
 ) -> TrialRecord:
@@ -90,15 +124,7 @@ def run_trial(
         generator.mark_window()
         _sleep_until(start_ns + scenario.run.warmup + scenario.run.window)
         generator.mark_window()
-        pooler = None
-        if observation.pooler:
-            pooler = observation.pooler.end(
-                start_ns,
-                mode=scenario.pooler.mode,
-                pool_size=server_connections(scenario),
-                max_prepared_statements=scenario.pooler.max_prepared_statements,
-            )
-        server = observation.server.end(start_ns)
+        server, pooler, lost = _read_counters(observation, scenario, start_ns)
         collected = generator.collect()
     facts = TrialFacts(
         trial_id=trial.id,
@@ -111,6 +137,6 @@ def run_trial(
         load_average_1m=os.getloadavg()[0],
         pooler=pooler,
         server=server,
-        notes=(*target.caveats, *collected.notes),
+        notes=(*target.caveats, *collected.notes, *lost),
     )
     return TrialRecord(trial, collected.samples, facts, generator.versions)

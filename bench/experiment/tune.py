@@ -89,7 +89,7 @@ def tune(asked: Tune, progress: Progress) -> Derived:
     request = asked.request
     planned = request.planned
     start = treat(planned.raw, {}, planned.source)
-    with open_target(request.where, start.dataset, progress) as target:
+    with open_target(request.where, start.dataset, [start], progress) as target:
         check_connections([start], target.usable_connections())
         with open_writer(request, describe_run(request, target, [start])) as writer:
             try:

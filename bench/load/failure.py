@@ -18,6 +18,12 @@ def describe_failure(worker: int, endpoint: Endpoint, error: Exception) -> Faile
     for cause in causes:
         if isinstance(cause, BenchError):
             return Failed(cause.problem, cause.evidence, cause.remedy)
+        if isinstance(cause, MemoryError):
+            return Failed(
+                f"worker {worker} ran out of memory",
+                str(cause),
+                "Give it more (`ulimit -v`, the container's limit), shorten `run.window`, or use more workers.",
+            )
     text = "; ".join(f"{type(cause).__name__}: {cause}" for cause in causes)
     foreign = (OSError, TimeoutError)
     if all(isinstance(cause, foreign) or type(cause).__module__.startswith(("asyncpg", "psycopg")) for cause in causes):

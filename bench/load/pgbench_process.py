@@ -181,4 +181,6 @@ def _environment(endpoint: Endpoint, place: Path) -> dict[str, str]:
         "PGDATABASE": endpoint.dbname,
         "PGUSER": endpoint.user,
         "PGPASSFILE": str(passwords),
+        **{f"PG{name.upper().replace('_', '')}": value for name, value in endpoint.tls},
+        **({"PGOPTIONS": endpoint.options} if endpoint.session else {}),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import subprocess
 import sys
@@ -62,11 +63,22 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in hidden and not name.startswith("BENCH_")}
 
 
+def _cannot_start(worker: int, error: OSError) -> SetupError:
+    return SetupError(
+        f"worker {worker} cannot be started: {error.strerror}",
+        evidence=errno.errorcode.get(error.errno or 0, type(error).__name__),
+        remedy="Raise the limits of this machine (`ulimit -n`, `ulimit -u`, memory), or use fewer workers.",
+    )
+
+
 class _Worker:
     def __init__(self, share: Share) -> None:
         self.share = share
         self.pipe: Connection
-        self.pipe, theirs = Pipe()
+        try:
+            self.pipe, theirs = Pipe()
+        except OSError as error:
+            raise _cannot_start(share.worker, error) from None
         try:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "bench.load.worker", str(theirs.fileno()), str(os.getpid())],
@@ -75,6 +87,9 @@ class _Worker:
                 start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the workers in order
                 stdin=subprocess.DEVNULL,
             )
+        except OSError as error:
+            self.pipe.close()
+            raise _cannot_start(share.worker, error) from None
         finally:
             theirs.close()
 

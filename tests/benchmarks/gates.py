@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("--log", type=Path, help="file for every gate's lines, as JSON lines")
     options = parser.parse_args()
     shifts = [float(text) / 100 for text in options.shifts.split(",") if text]
-    with open_target(Where(options.state), Dataset(scale=0.01), Silence()) as target:
+    with open_target(Where(options.state), Dataset(scale=0.01), [], Silence()) as target:
         bench = Bench(target, options.pairs, options.window)
         bench.measure(0.0)  # thrown away: the first trials meet cold caches
         plan = [(0.0, options.gates), *((shift, options.planted) for shift in shifts)]

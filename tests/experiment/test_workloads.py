@@ -46,7 +46,7 @@ def target(pgbouncer: Path | None) -> Iterator[Target]:
     folder = make_open_folder()
     with (
         session(Where(folder / ".bench", embedded_bindir(), pgbouncer)) as environment,
-        open_target(environment, Dataset(scale=0.01), Silence()) as reached,
+        open_target(environment, Dataset(scale=0.01), [], Silence()) as reached,
     ):
         yield reached
     shutil.rmtree(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 import asyncpg
 
@@ -45,6 +46,20 @@ def classify(error: BaseException) -> Outcome | None:
     if isinstance(error, asyncpg.InterfaceError) and "clos" in str(error):  # "connection is closed", "pool is closing"
         return Outcome.CONNECTION_LOST
     return next((outcome for kind, outcome in OUTCOMES if isinstance(error, kind)), None)
+
+
+def address(endpoint: Endpoint) -> dict[str, Any]:
+    """Return what asyncpg calls the parts of an address; TLS files it takes from a connection string alone."""
+    query = urlencode(dict(endpoint.tls), quote_via=quote)
+    known = {
+        "dsn": f"postgresql://?{query}" if query else None,
+        "host": endpoint.host,
+        "port": endpoint.port,
+        "database": endpoint.dbname,
+        "user": endpoint.user,
+        "password": endpoint.password,
+    }
+    return {**known, "server_settings": dict(endpoint.session)} if endpoint.session else known
 
 
 async def connect(*args: Any, **settings: Any) -> Any:
@@ -126,11 +141,7 @@ class AsyncpgDriver:
 
         minimum = size if spec.prewarm else min(spec.min_size or 0, size)
         pool = asyncpg.create_pool(
-            host=endpoint.host,
-            port=endpoint.port,
-            database=endpoint.dbname,
-            user=endpoint.user,
-            password=endpoint.password,
+            **address(endpoint),
             min_size=minimum,
             max_size=size,
             max_queries=spec.max_queries,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from bench.load.drivers.asyncpg import AsyncpgPool, connect
+from bench.load.drivers.asyncpg import AsyncpgPool, address, connect
 from bench.model.errors import ScenarioError
 
 if TYPE_CHECKING:
@@ -80,14 +80,7 @@ class AsyncpgQueueDriver:
         try:
             for _ in range(size):
                 connections.append(  # noqa: PERF401 - what is open must be known when the next one fails
-                    await connect(
-                        host=endpoint.host,
-                        port=endpoint.port,
-                        database=endpoint.dbname,
-                        user=endpoint.user,
-                        password=endpoint.password,
-                        statement_cache_size=spec.statement_cache,
-                    )
+                    await connect(**address(endpoint), statement_cache_size=spec.statement_cache)
                 )
             yield ConnectionQueue(connections, spec.acquire_timeout.seconds if spec.acquire_timeout else None)
         finally:

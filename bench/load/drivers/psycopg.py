@@ -154,11 +154,7 @@ class PsycopgDriver:
         pool: psycopg_pool.AsyncConnectionPool[Any] = psycopg_pool.AsyncConnectionPool(
             connection_class=connects.connection_class(spec.statement_cache),
             kwargs={
-                "host": endpoint.host,
-                "port": endpoint.port,
-                "dbname": endpoint.dbname,
-                "user": endpoint.user,
-                "password": endpoint.password,
+                **endpoint.libpq(),
                 "autocommit": spec.autocommit,
                 "prepare_threshold": PREPARE_THRESHOLD if spec.statement_cache else None,
                 "cursor_factory": psycopg.AsyncRawCursor,

@@ -32,11 +32,7 @@ class GreenPool:
         self._pool: psycopg_pool.ConnectionPool[Any] = psycopg_pool.ConnectionPool(
             connection_class=self._counted(spec.statement_cache),
             kwargs={
-                "host": endpoint.host,
-                "port": endpoint.port,
-                "dbname": endpoint.dbname,
-                "user": endpoint.user,
-                "password": endpoint.password,
+                **endpoint.libpq(),
                 "autocommit": spec.autocommit,
                 "prepare_threshold": PREPARE_THRESHOLD if spec.statement_cache else None,
                 "cursor_factory": psycopg.RawCursor,

@@ -1,0 +1,51 @@
+"""How the program ends when it is told to: once in good order, at once if it is told again and again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from typing import Final
+
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PATIENCE: Final = 2
+"""How often more the user has to insist before what is being put in order is left as it is."""
+
+
+def obey_signals() -> None:
+    """End politely by Ctrl-C, `kill` and a closed terminal alike; a signal that is ignored (`nohup`) stays so."""
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+
+
+def _end(number: int, frame: object) -> None:
+    del frame
+    if number == signal.SIGHUP:
+        _leave_terminal()
+    insisted = [0]
+
+    def insist(number: int, frame: object) -> None:
+        del frame
+        insisted[0] += 1
+        if number == signal.SIGHUP:
+            _leave_terminal()
+        if insisted[0] >= _PATIENCE:
+            raise KeyboardInterrupt
+        with contextlib.suppress(OSError):
+            os.write(2, b"ending in good order; once more leaves everything as it is (nothing finished is lost)\n")
+
+    for each in _ENDING:
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, insist)
+    raise KeyboardInterrupt
+
+
+def _leave_terminal() -> None:
+    """Write nowhere from now on: the terminal is gone, and a word to it would be an error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and stream.isatty():
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -1,0 +1,261 @@
+"""A database that is somebody else's is as it was after every command, and the load on it is bounded."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING
+
+import msgspec
+import psycopg
+import pytest
+
+from bench.cli import cli
+from bench.environment.attached import read_options
+from bench.environment.connection import connected
+from bench.environment.safeguard import Signs, guarded_pooler, offered, read_signs, session_settings
+from bench.model.errors import BenchError, ScenarioError, SetupError
+from bench.model.limits import Limits
+from bench.model.scenario import ClosedLoop, OpenLoop, UserLoop
+from bench.model.scenario_text import decode, read_raw
+from bench.model.units import Duration, Rate
+from tests.faults.foreign import PASSWORD, SCENARIO, commands_with_dsn, foreign_database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bench.environment.embedded import Environment
+    from bench.model.scenario import Load
+    from tests.faults.foreign import Foreign
+
+MEASURING = {
+    "run": ["theirs.toml"],
+    "capacity": ["theirs.toml", "--limit", "rate=300/s", "--confirm", "1", "--set", "run.window=500ms"],
+    "tune": ["theirs.toml", "--budget", "1s"],
+    "swarm": ["theirs.toml", "--workers", "1"],
+}
+CHANGING = {
+    "seed": ["--scale", "0.01"],
+    "schema upgrade": [],
+    "schema downgrade": ["base"],
+    "schema partitions": ["--ahead", "1"],
+    "schema audit": ["--claim", "S07"],
+}
+JUDGING = {"gate": ["latest"]}
+"""It takes addresses for `--against` and `--rerun`, which run `bench run`; what is stored is judged without them."""
+
+
+@pytest.fixture(scope="module")
+def foreign(environment: Environment) -> Iterator[Foreign]:
+    with foreign_database(environment) as made:
+        yield made
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    (tmp_path / "theirs.toml").write_text(SCENARIO)
+    return tmp_path
+
+
+def _bench(*arguments: str) -> int:
+    """Run a command in this process; returns its exit code."""
+    try:
+        code = cli.main(list(arguments), standalone_mode=False)
+    except SystemExit as end:
+        code = end.code
+    return code if isinstance(code, int) else 0
+
+
+def test_every_command_that_takes_a_database_is_tried_on_a_foreign_one() -> None:
+    assert commands_with_dsn() == MEASURING.keys() | CHANGING.keys() | JUDGING.keys()
+
+
+@pytest.mark.pg
+def test_measuring_leaves_a_foreign_database_as_it_was(foreign: Foreign, folder: Path) -> None:
+    before = foreign.digest()
+    for words, arguments in MEASURING.items():
+        code = _bench(*words.split(), *arguments, "--dsn", foreign.dsn, "--warn-only")
+        assert code == 0, words
+        assert foreign.digest() == before, words
+    facts = [json.loads(path.read_text()) for path in (folder / "results").glob("*/run.json")]
+    codes = [{caveat["code"] for caveat in each["caveats"]} for each in facts]
+    assert len(codes) == len(MEASURING)
+    assert all("guarded" in found for found in codes)
+
+
+@pytest.mark.pg
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("words", CHANGING)
+def test_what_would_change_a_foreign_database_is_refused(foreign: Foreign, words: str) -> None:
+    before = foreign.digest()
+    with pytest.raises(SetupError, match=r"marker|superuser"):
+        _bench(*words.split(), *CHANGING[words], "--dsn", foreign.dsn)
+    assert foreign.digest() == before
+
+
+@pytest.mark.pg
+@pytest.mark.usefixtures("folder")
+def test_looking_at_partitions_to_come_changes_nothing(foreign: Foreign) -> None:
+    before = foreign.digest()
+    with contextlib.suppress(BenchError):  # it holds no partitions of ours
+        _bench("schema", "partitions", "--dry-run", "--dsn", foreign.dsn)
+    assert foreign.digest() == before
+
+
+@pytest.mark.pg
+def test_a_read_that_writes_is_refused_on_a_foreign_database_until_the_user_allows_it(
+    foreign: Foreign, folder: Path
+) -> None:
+    ticket = SCENARIO.replace(
+        "SELECT amount FROM app.payments WHERE id = $1::bigint", "SELECT app.ticket() + $1::bigint"
+    )
+    (folder / "ticket.toml").write_text(ticket)
+    before = foreign.digest()
+    with pytest.raises(ScenarioError, match="read-only transaction"):
+        _bench("run", "ticket.toml", "--dsn", foreign.dsn)
+    assert foreign.digest() == before
+    with connected(foreign.owner) as connection:
+        assert _bench("run", "ticket.toml", "--dsn", foreign.dsn, "--limit", "read_only=off", "--warn-only") == 0
+        [(drawn,)] = connection.execute("SELECT last_value FROM app.tickets").fetchall()
+        connection.execute("ALTER SEQUENCE app.tickets RESTART")
+    assert drawn > 1
+
+
+@pytest.mark.pg
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--limit", "connections=1", "--set", "pool.size=2"], "above the limit of 1 connections"),
+        (["--set", 'load={model="open",rate="2000/s"}'], "2,000/s, above the limit of 1,000/s"),
+        (["--limit", "conections=1"], "did you mean `connections`"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_load_beyond_the_limits_is_refused_before_it_begins(
+    foreign: Foreign, folder: Path, arguments: list[str], words: str
+) -> None:
+    if "load" in arguments[1]:
+        text = SCENARIO.replace('model = "closed", clients = 1', 'model = "open", rate = "2000/s"')
+        (folder / "theirs.toml").write_text(text)
+        arguments = []
+    with pytest.raises(ScenarioError) as refused:
+        _bench("run", "theirs.toml", "--dsn", foreign.dsn, *arguments)
+    assert words in str(refused.value)
+    assert not (folder / "results").exists()
+
+
+@pytest.mark.pg
+@pytest.mark.usefixtures("folder")
+def test_a_database_where_others_work_asks_whether_the_user_knows(foreign: Foreign) -> None:
+    with contextlib.ExitStack() as others:
+        for _ in range(11):
+            others.enter_context(psycopg.connect(foreign.owner.dsn(), application_name="shop"))
+        with pytest.raises(SetupError, match="looks like production") as refused:
+            _bench("run", "theirs.toml", "--dsn", foreign.dsn)
+        assert "connections of others are open" in refused.value.evidence
+        with pytest.raises(SetupError, match="looks like production"):
+            _bench("seed", "--dsn", foreign.dsn, "--allow-destructive", foreign.owner.dbname)
+        assert _bench("run", "theirs.toml", "--dsn", foreign.dsn, "--i-know", "--warn-only") == 0
+
+
+@pytest.mark.pg
+def test_a_pooler_that_passes_no_settings_on_is_named_and_gets_none(environment: Environment) -> None:
+    settings = session_settings(Limits(), [decode(read_raw(SCENARIO, "theirs"), "theirs")])
+    assert settings == (("statement_timeout", "30000ms"), ("default_transaction_read_only", "on"))
+    endpoint, doubt = guarded_pooler(environment.pooled, settings)
+    assert endpoint == environment.pooled
+    assert doubt is not None
+    assert doubt.code == "unguarded-pooler"
+    assert guarded_pooler(environment.app, settings) == (
+        msgspec.structs.replace(environment.app, session=settings),
+        None,
+    )
+
+
+@pytest.mark.pg
+def test_signs_of_use_are_read_from_the_server(environment: Environment) -> None:
+    signs = read_signs(environment.app)
+    assert (signs.standby, signs.standbys) == (False, 0)
+    assert 0 < signs.free < 200
+    assert signs.bytes > 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"standby": True}, "standby"),
+        ({"standbys": 2}, "2 servers replicate"),
+        ({"foreign": 11}, "11 connections of others"),
+        ({"bytes": 60_000_000_000}, "60 GB"),
+    ],
+)
+def test_each_sign_of_production_is_enough(change: dict[str, int], word: str) -> None:
+    idle = Signs(standby=False, standbys=0, foreign=10, bytes=50_000_000_000, free=90)
+    assert idle.of_production() == ()
+    (found,) = msgspec.structs.replace(idle, **change).of_production()
+    assert word in found
+
+
+@pytest.mark.parametrize(
+    ("load", "rate"),
+    [
+        (OpenLoop(rate=Rate(50)), 50),
+        (OpenLoop(rate=Rate(50), arrival="ramp", ramp_from=Rate(80)), 80),
+        (UserLoop(users=10, think_time=Duration.parse("2s")), 5),
+        (ClosedLoop(clients=10, think_time=Duration.parse("100ms")), 100),
+        (ClosedLoop(clients=10), None),
+    ],
+)
+def test_the_rate_a_load_can_reach_is_known_where_something_but_answers_bounds_it(
+    load: Load, rate: float | None
+) -> None:
+    assert offered(load) == rate
+
+
+@pytest.mark.parametrize(
+    ("sql", "reads"),
+    [
+        ("SELECT 1", True),
+        ("  with a as (select 1) table a", True),
+        ("(VALUES (1))", True),
+        ("SELECT 'delete; insert' -- update", True),
+        ("SELECT $$merge$$", True),
+        ("WITH gone AS (DELETE FROM a RETURNING 1) SELECT * FROM gone", False),
+        ("SELECT * FROM a FOR UPDATE", False),
+        ("SELECT * FROM a FOR KEY SHARE", False),
+        ("SELECT 1 INTO a", False),
+        ("CALL proc()", False),
+        ("VACUUM a", False),
+    ],
+)
+def test_a_scenario_only_reads_if_no_statement_changes_or_locks(sql: str, reads: bool) -> None:  # noqa: FBT001 - a column
+    raw = {"name": "x", "load": {"model": "closed", "clients": 1}, "operation": [{"name": "op", "sql": sql}]}
+    assert decode(raw, "x").only_reads is reads
+
+
+def test_limits_are_written_as_they_are_read() -> None:
+    texts = ["connections=7", "rate=50/s", "statement_timeout=2s", "read_only=off"]
+    limits = Limits.parse(texts)
+    assert [f"{name}={value}" for name, value in limits.settings().items()] == texts
+    assert Limits().settings() == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "rate", "rate=5", "connections=0", "connections=x", "statement_timeout=0s", "read_only=no"]
+)
+def test_a_limit_that_means_nothing_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Limits.parse([text])
+
+
+def test_options_of_a_connection_string_become_settings_of_every_session() -> None:
+    assert read_options(r"-c search_path=app,\ public --work-mem=4MB -cjit=off") == (
+        ("search_path", "app, public"),
+        ("work_mem", "4MB"),
+        ("jit", "off"),
+    )
+    with pytest.raises(ScenarioError, match="no driver passes on"):
+        read_options("-d 5")
