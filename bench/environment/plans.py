@@ -30,8 +30,8 @@ CUSTOM_EXECUTIONS = 5
 """Executions that PostgreSQL plans with the values known before it compares costs (plancache.c)."""
 _PLANNED = re.compile(r"\s*\(*\s*(SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|VALUES|TABLE)\b", re.IGNORECASE)
 """Statements that have a plan; SET, LOCK and the like are only run."""
-_NOT_UNDERSTOOD = ("0A", "22", "26", "42")
-"""Classes of SQLSTATE that say that the statement is wrong, not that the data refused it."""
+_NOT_UNDERSTOOD = ("0A", "22", "25", "26", "42")
+"""Classes of SQLSTATE that say that the statement is wrong, or writes where it may not; not that the data refused."""
 _MODES = {"custom": "force_custom_plan", "generic": "force_generic_plan", "auto": "auto"}
 
 

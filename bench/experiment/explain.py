@@ -18,6 +18,7 @@ from bench.environment.attached import reach_owner
 from bench.environment.indexes import read_indexes
 from bench.environment.plans import Captured, Viewpoint, explain, explain_automatic
 from bench.environment.populations import read_populations
+from bench.environment.safeguard import READ_ONLY, guarded
 from bench.environment.viewpoints import choose_viewpoints, read_surroundings
 from bench.experiment.ground import Ground
 from bench.experiment.target import open_target
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from bench.environment.embedded import Environment, Where
     from bench.experiment.progress import Progress
     from bench.experiment.target import Target
+    from bench.model.endpoint import Endpoint
     from bench.model.facts import PlanFact
     from bench.model.indexes import IndexFact
     from bench.model.scenario import Dataset, Operation, Scenario
@@ -137,7 +139,7 @@ def explain_scenario(
     chosen = tuple(operation for operation in scenario.operation if not wanted or operation.name in wanted)
     asked = msgspec.structs.replace(scenario, operation=chosen)
     with open_target(where, scenario.dataset, [asked], progress) as reached:
-        target = reached if owner_dsn is None else replace(reached, admin=reach_owner(owner_dsn))
+        target = reached if owner_dsn is None else replace(reached, admin=_owner(owner_dsn, reached))
         progress.note(f"explaining {len(chosen)} operations")
         captured = capture_plans(target, asked, read_populations(target.direct, chosen))
         caveats = (*target.caveats, *captured.caveats)
@@ -151,6 +153,12 @@ def explain_scenario(
         caveats=caveats,
         indexes=indexes,
     )
+
+
+def _owner(dsn: str, reached: Target) -> Endpoint:
+    """Return the owner's address, which may write no more than the load on a database that is not ours."""
+    owner = reach_owner(dsn)
+    return owner if reached.guard is None else guarded(owner, ((READ_ONLY, "on"),))
 
 
 def price_indexes(where: Where, dataset: Dataset, lines: Sequence[IndexUse], progress: Progress) -> list[WriteCost]:

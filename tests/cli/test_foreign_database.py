@@ -42,6 +42,7 @@ CHANGING = {
     "schema partitions": ["--ahead", "1"],
     "schema audit": ["--claim", "S07"],
 }
+LOOKING = {"explain": ["theirs.toml"]}
 JUDGING = {"gate": ["latest"]}
 """It takes addresses for `--against` and `--rerun`, which run `bench run`; what is stored is judged without them."""
 
@@ -70,7 +71,7 @@ def _bench(*arguments: str) -> int:
 
 
 def test_every_command_that_takes_a_database_is_tried_on_a_foreign_one() -> None:
-    assert commands_with_dsn() == MEASURING.keys() | CHANGING.keys() | JUDGING.keys()
+    assert commands_with_dsn() == MEASURING.keys() | LOOKING.keys() | CHANGING.keys() | JUDGING.keys()
 
 
 @pytest.mark.pg
@@ -93,6 +94,15 @@ def test_what_would_change_a_foreign_database_is_refused(foreign: Foreign, words
     before = foreign.digest()
     with pytest.raises(SetupError, match=r"marker|superuser"):
         _bench(*words.split(), *CHANGING[words], "--dsn", foreign.dsn)
+    assert foreign.digest() == before
+
+
+@pytest.mark.pg
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("words", LOOKING)
+def test_looking_leaves_a_foreign_database_as_it_was(foreign: Foreign, words: str) -> None:
+    before = foreign.digest()
+    assert _bench(words, *LOOKING[words], "--dsn", foreign.dsn, "--owner-dsn", foreign.owner.dsn()) == 0
     assert foreign.digest() == before
 
 
