@@ -93,7 +93,7 @@ def _paused(pool: PoolHealth) -> Alert:
         name=PAUSED,
         severity=CRITICAL,
         subject=f"{pool.database}/{pool.user}",
-        text=f"the pool is paused, {pool.cl_waiting} clients wait",
+        text=f"the pool is paused; clients waiting: {pool.cl_waiting}",
         reason="PAUSE holds every client back until RESUME; a forgotten one is an outage.",
     )
 

@@ -35,14 +35,15 @@ def line(alert: Alert, word: str) -> str:
 def _parts(observed: Observed) -> Iterator[RenderableType]:
     health = observed.health
     yield _alerts(observed)
+    yield Text()
     if health.pooler is not None:
-        yield _pools(health.pooler)
+        yield from (_pools(health.pooler), Text())
     if health.server is not None:
-        yield _server(observed, health.server)
+        yield from (_server(observed, health.server), Text())
         if health.server.sessions:
-            yield _sessions(health.server.sessions)
+            yield from (_sessions(health.server.sessions), Text())
         if health.server.partitions:
-            yield _partitions(health.server)
+            yield from (_partitions(health.server), Text())
     for caveat in health.unseen:
         yield Text(f"not seen: {caveat.text}. {caveat.cure}", style="dim")
     yield Text(f"{observed.at_utc}, Ctrl-C ends", style="dim")
@@ -89,7 +90,8 @@ def _pools(pooler: PoolerHealth) -> Table:
 
 
 def _server(observed: Observed, server: ServerHealth) -> Table:
-    table = _table(f"PostgreSQL {escape(server.version)}, database {escape(server.database)}", "", "")
+    title = f"PostgreSQL {escape(server.version)}, database {escape(server.database)}"
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, show_header=False)
     interval = observed.health.interval
     states = ", ".join(f"{number} {state}" for state, number in server.connections.items()) or "none"
     table.add_row("connections", Text(f"{server.connected} of {server.max_connections} ({states})"))
