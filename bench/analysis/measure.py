@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from scipy import stats
 
+from bench.analysis.activity import hit_ratio
 from bench.analysis.buffers import count_buffers
 from bench.analysis.distribution import QUANTILES
 from bench.analysis.measurement import ALL_OPERATIONS, Measurement
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 LEVEL = 0.95
 FEWEST_BLOCKS = 8
 """Fewer blocks show neither their spread nor their memory (as in ``bench.stats.blocks``)."""
+_WHOLE_POOLER = ("round_trips_per_operation", "server_assignments_per_operation")
+_WHOLE_TABLES = Refused("the tables' counters do not tell operations apart", 0, None)
 
 
 def measure_run(summaries: Iterable[TrialSummary], plan: Plan, operations: Sequence[str]) -> list[Measurement]:
@@ -165,11 +168,12 @@ def _rates(used: Sequence[TrialSummary], name: str) -> dict[str, Known]:
         rates["retries_per_operation"] = _over_trials(retries, "1")
     if name != ALL_OPERATIONS and len(used[0].operations) > 2:
         reason = Refused("the pooler's counters do not tell operations apart", 0, None)
-        return {**rates, "round_trips_per_operation": reason, "server_assignments_per_operation": reason}
+        return {**rates, **dict.fromkeys(_WHOLE_POOLER, reason), "cache_hit_ratio": _WHOLE_TABLES}
     return {
         **rates,
         "round_trips_per_operation": _counter([summary.round_trips for summary in used]),
         "server_assignments_per_operation": _counter([summary.assignments for summary in used]),
+        "cache_hit_ratio": _hit_ratio(used),
     }
 
 
@@ -184,6 +188,15 @@ def _counter(values: Sequence[float | None]) -> Known:
     if len(known) < len(values) or not known:
         return Refused("there is no pooler, or it does not count this", len(known), None)
     return _over_trials(known, "1")
+
+
+def _hit_ratio(used: Sequence[TrialSummary]) -> Known:
+    values = [hit_ratio(summary) for summary in used]
+    refused = next((value for value in values if isinstance(value, Refused)), None)
+    known = refused or _over_trials([value for value in values if isinstance(value, float)], "1")
+    if isinstance(known, Refused) or known.high <= 1:
+        return known
+    return Estimate(known.point, known.low, 1.0, known.level, known.n, known.unit)
 
 
 def _buffers(used: Sequence[TrialSummary], name: str) -> Known:

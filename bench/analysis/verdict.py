@@ -26,6 +26,7 @@ from bench.analysis.reported import REPORTED
 from bench.analysis.summary import key_of
 from bench.analysis.validity import MOST_ERRORS, unanswered_share
 from bench.analysis.wording import percent, quantity
+from bench.model.budget import SHARES
 from bench.model.sample import DURATIONS
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _judge(budget: Budget, measurement: Measurement) -> tuple[Judgement, str]:
         return "inconclusive", f"the measurement is invalid: {codes}"
     low, high = budget.holds(observed.low), budget.holds(observed.high)
     if low != high:
-        limit = percent(budget.limit) if budget.metric == "error_rate" else quantity(budget.limit, budget.unit)
+        limit = percent(budget.limit) if budget.metric in SHARES else quantity(budget.limit, budget.unit)
         return "inconclusive", f"the limit {limit} lies inside the interval"
     if not low:
         return "fail", ""

@@ -33,6 +33,7 @@ COMMANDS = {
     "compare": "tell whether one run is worse than another",
     "gate": "judge a run by budgets and against a baseline; for CI",
     "history": "show trends over all runs, and the run in which a level changed",
+    "monitor": "watch pool and database health, with alerts",
     "report": "render the HTML report of a run again",
     "config": "print configuration for a server or a pooler, with formulas; --verify tries it",
 }

@@ -138,3 +138,13 @@ def attach(attachment: Attachment) -> Iterator[Reached]:
                 )
             )
     yield Reached(direct, direct, pooled, console, tuple(caveats), versions)
+
+
+def reach_server(dsn: str) -> Endpoint:
+    """Reach a server that is only looked at."""
+    return _reach(dsn, "server")[0]
+
+
+def reach_console(dsn: str) -> Endpoint:
+    """Reach a pooler's admin console."""
+    return _reach(dsn, "pooler's admin console", simple=True)[0]

@@ -1,9 +1,8 @@
-"""Reads server and pooler counters at both ends of a window, and pool gauges in between."""
+"""Reads server and pooler counters at both ends of a window; the collector sees what happens in between."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
@@ -15,15 +14,12 @@ from psycopg.rows import dict_row
 from bench.environment.connection import open_connection
 from bench.environment.probes import probe_sql
 from bench.model.errors import SetupError
-from bench.model.facts import PoolerFacts, PoolGauges, ServerFacts, StatementFacts
+from bench.model.facts import PoolerFacts, ServerFacts, StatementFacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.model.endpoint import Endpoint
-
-GAUGE_PERIOD_S = 0.25
-_GAUGES = ("cl_active", "cl_waiting", "sv_active", "sv_idle", "sv_used", "sv_login", "maxwait_us")
 
 
 def _cpu_s(process: psutil.Process | None, *, children: bool) -> dict[int, float]:
@@ -129,7 +125,7 @@ class ServerObserver:
 
 
 class PoolerObserver:
-    """Differences of SHOW STATS and readings of SHOW POOLS for one database and user, by column name.
+    """Differences of SHOW STATS for the load's database, by column name.
 
     A pooler of several processes is read at each of their consoles, and added up.
     """
@@ -140,24 +136,16 @@ class PoolerObserver:
             self._connections.append(open_connection(console, row_factory=dict_row))
         self._load = load
         self._processes = [psutil.Process(pid) for _, pid in poolers if pid]
-        self._gauges: list[tuple[int, dict[str, int]]] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._lock = threading.Lock()
         self._before = self._read()
 
     def close(self) -> None:
-        """Stop watching and disconnect."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        """Disconnect."""
         for connection in self._connections:
             connection.close()
 
     def _show(self, what: str) -> list[dict[str, Any]]:
         try:
-            with self._lock:
-                return [row for one in self._connections for row in one.execute(f"SHOW {what}".encode()).fetchall()]
+            return [row for one in self._connections for row in one.execute(f"SHOW {what}".encode()).fetchall()]
         except psycopg.Error as error:
             raise SetupError(
                 "the pooler's admin console went away",
@@ -173,28 +161,14 @@ class PoolerObserver:
         cpu_s = {pid: used for process in self._processes for pid, used in _cpu_s(process, children=False).items()}
         return time.monotonic_ns(), totals, cpu_s
 
-    def _watch(self) -> None:
-        own = (self._load.dbname, self._load.user)
-        with contextlib.suppress(SetupError):  # `end` asks the same console, and tells that it went away
-            while not self._stop.wait(GAUGE_PERIOD_S):
-                rows = [row for row in self._show("POOLS") if (row["database"], row["user"]) == own]
-                if rows:
-                    reading = {name: sum(int(row[name]) for row in rows) for name in _GAUGES}
-                    reading["maxwait_us"] = max(int(row["maxwait_us"]) for row in rows)
-                    self._gauges.append((time.monotonic_ns(), reading))
-
     def begin(self) -> None:
-        """Take the reading that the differences start from, and watch the gauges from now on."""
+        """Take the reading that the differences start from."""
         self._before = self._read()
-        self._thread.start()
 
     def end(self, start_ns: int, *, mode: str, pool_size: int, max_prepared_statements: int) -> PoolerFacts:
-        """Take the second reading; instants are returned relative to ``start_ns``."""
+        """Take the second reading; instants are returned relative to ``start_ns``. Gauges are the collector's."""
         since_ns, before, cpu = self._before
         until_ns, after, cpu_now = self._read()
-        self._stop.set()
-        self._thread.join()
-        gauges = (PoolGauges(t_ns=instant - start_ns, **reading) for instant, reading in self._gauges)
         version = self._show("VERSION")[0]
         used = [cpu_now[pid] - cpu[pid] for pid in cpu.keys() & cpu_now.keys()]
         return PoolerFacts(
@@ -203,7 +177,7 @@ class PoolerObserver:
             pool_size=pool_size,
             max_prepared_statements=max_prepared_statements,
             stats={name: after[name] - before.get(name, 0) for name in after},
-            gauges=tuple(gauges),
+            gauges=(),
             cpu_s=_grown(cpu, cpu_now),
             rss_bytes=self._rss_bytes(),
             busiest_cpu_s=max(used, default=None),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from psycopg import sql
+from psycopg.rows import tuple_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ FROM pg_inherits AS i
 JOIN pg_class AS c ON c.oid = i.inhrelid
 JOIN pg_class AS p ON p.oid = i.inhparent
 CROSS JOIN LATERAL (SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid),
-                                        'FROM \\(''([^'']+)''\\) TO \\(''([^'']+)''\\)') AS text) AS t
+                                        'FROM \\(''([0-9][^'']*)''\\) TO \\(''([0-9][^'']*)''\\)') AS text) AS t
 CROSS JOIN LATERAL (SELECT tstzrange(t.text[1]::timestamptz, t.text[2]::timestamptz) AS span) AS b
 WHERE i.inhparent = %s::regclass
 ORDER BY 2
@@ -135,18 +136,44 @@ def _distance(earlier: datetime, later: datetime) -> int:
     return (later.year - earlier.year) * 12 + later.month - earlier.month
 
 
+def months_ahead(children: Sequence[Child], now: datetime) -> int | None:
+    """Count the whole months after the one of ``now`` that are covered without a gap; -1 where it is not itself.
+
+    None where a partition is open at one end, or not by time alone.
+    """
+    spans = [(one.lower, one.upper) for one in children if not one.is_default]
+    reach = now
+    for lower, upper in sorted((lower, upper) for lower, upper in spans if lower is not None and upper is not None):
+        if lower <= reach < upper:
+            reach = upper
+    return None if any(None in span for span in spans) else _distance(now, reach) - 1
+
+
+def read_children(connection: psycopg.Connection[Any], table: str) -> tuple[Child, ...]:
+    """Read the partitions of a table, oldest first, from the catalog alone. The connection's time zone is UTC."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return tuple(Child(*row) for row in cursor.execute(_CHILDREN.encode(), [table]))
+
+
+def read_now(connection: psycopg.Connection[Any]) -> datetime:
+    """Return the server's time. The connection's time zone is UTC."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute("SELECT now()").fetchone()
+    return row[0] if row else datetime.now(UTC)
+
+
 def read_shape(connection: psycopg.Connection[Any], table: str) -> Shape:
     """Read what a table consists of now. The connection's time zone is UTC."""
-    children = tuple(Child(*row) for row in connection.execute(_CHILDREN.encode(), [table]))
+    children = read_children(connection, table)
     key = connection.execute(_KEY.encode(), [table]).fetchone()
-    now = connection.execute("SELECT date_trunc('month', now())").fetchone()
     default = next((child.name for child in children if child.is_default), None)
     strays: dict[datetime, int] = {}
     if default and key:
         query = sql.SQL("SELECT date_trunc('month', {}), count(*) FROM {} GROUP BY 1")
         strays = dict(connection.execute(query.format(sql.Identifier(key[0]), sql.Identifier(default))).fetchall())
     detached = tuple(name for (name,) in connection.execute(_DETACHED.encode(), {"parent": table}))
-    return Shape(table, now[0] if now else datetime.now(UTC), children, strays, detached)
+    month = read_now(connection).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return Shape(table, month, children, strays, detached)
 
 
 def check(connection: psycopg.Connection[Any], shape: Shape, ahead: int, keep: int | None) -> Iterator[Check]:

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from bench.environment.collector.collecting import Collector
+from bench.environment.collector.order import Order
 from bench.environment.observation import Observation, PoolerObserver, ServerObserver
 from bench.experiment.preflight import server_connections
 from bench.load.pgbench import Pgbench
@@ -48,6 +52,11 @@ class TrialRecord:
 def _sleep_until(instant_ns: int) -> None:
     while (left := instant_ns - time.monotonic_ns()) > 0:
         time.sleep(left / 1e9)
+
+
+def _collector(target: Target, *, pooled: bool) -> Collector:
+    poolers = target.poolers() if pooled else ()
+    return Collector(Order(target.admin, target.direct, poolers, target.server_pid))
 
 
 @contextlib.contextmanager
@@ -116,15 +125,19 @@ def run_trial(
     pooled = scenario.pooler.kind != "none"
     cores = len(os.sched_getaffinity(0))
     generator = _choose_generator(target, scenario, trial, populations, swarm)
-    with generator, _observe(target, pooled=pooled) as observation:
+    with _collector(target, pooled=pooled) as collector, generator, _observe(target, pooled=pooled) as observation:
+        collector.wait_ready()
         started_utc = datetime.now(UTC).isoformat(timespec="milliseconds")
         start_ns = generator.start()
         _sleep_until(start_ns + scenario.run.warmup)
         observation.begin()
+        collector.begin(start_ns, generator.pids)
         generator.mark_window()
         _sleep_until(start_ns + scenario.run.warmup + scenario.run.window)
         generator.mark_window()
+        collector.end()
         server, pooler, lost = _read_counters(observation, scenario, start_ns)
+        gathered = collector.gather()
         collected = generator.collect()
     facts = TrialFacts(
         trial_id=trial.id,
@@ -135,8 +148,9 @@ def run_trial(
         workers=collected.workers,
         cores=cores,
         load_average_1m=os.getloadavg()[0],
-        pooler=pooler,
+        pooler=msgspec.structs.replace(pooler, gauges=gathered.gauges) if pooler else None,
         server=server,
-        notes=(*target.caveats, *collected.notes, *lost),
+        notes=(*target.caveats, *gathered.notes, *collected.notes, *lost),
+        timeline=gathered.timeline,
     )
     return TrialRecord(trial, collected.samples, facts, generator.versions)

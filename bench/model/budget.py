@@ -2,6 +2,7 @@
 
     p95(response_time) < 100ms      a statistic of a duration; ``p95 < 100ms`` is short for it
     error_rate < 0.1%               a share; ``throughput > 5000/s`` a rate
+    cache_hit_ratio > 90%           blocks of tables and indexes that were found in shared buffers
     buffers(lookup) <= 8            8 kB blocks that one execution touches, on average, in the cache or not
     plan(lookup) uses ix_rates      an index that every plan must use; ``*`` stands for any letters of its name
     partitions(search) <= 1         partitions that a plan really scans
@@ -23,7 +24,7 @@ ALL_OPERATIONS = "*"
 DURATIONS = ("response_time", "service_time", "pool_wait", "schedule_lag", "hold_time")
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "p99_9", "max")
 RATES = ("throughput", "offered_rate")
-SHARES = ("error_rate",)
+SHARES = ("error_rate", "cache_hit_ratio")
 COUNTS = ("buffers", "partitions")
 """Counted for each operation by itself, never for all together."""
 PLAN = "plan"

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from bench.model.scenario_text import Overrides
+from bench.model.timeline import Timeline
 
 Level = str | int | float | bool
 PlanRole = Literal["app", "owner", "foreign"]
@@ -146,6 +147,8 @@ class TrialFacts(_Facts, frozen=True):
     server: ServerFacts | None = None
     notes: tuple[Caveat, ...] = ()
     """Degraded conditions met while observing: nothing is left out silently."""
+    timeline: Timeline | None = None
+    """None where no collector ran, as in runs before there was one."""
 
 
 class HostSummary(_Facts, frozen=True):

@@ -16,6 +16,7 @@ from bench.report.sections.environment import describe_environment, elapsed_s, i
 from bench.report.sections.findings import recommend
 from bench.report.sections.indexes import lay_out_indexes
 from bench.report.sections.measurements import tabulate
+from bench.report.sections.memory import draw_memory
 from bench.report.sections.method import explain_method
 from bench.report.sections.plans import lay_out_plans
 from bench.report.sections.splits import draw_splits
@@ -87,6 +88,7 @@ def build_document(material: Material) -> Document:
         draw_distributions(material.trials, chosen, varied),
         draw_splits(sweep.measurements, chosen, varied),
         draw_timelines(material.trials, chosen, varied),
+        draw_memory(material.trials, chosen, varied),
     )
     plans = lay_out_plans(material.plans, material.scenario)
     indexes = lay_out_indexes(tabulate_indexes(material.indexes, material.plans))

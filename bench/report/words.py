@@ -61,7 +61,7 @@ _SETTING = re.compile(
 )
 _LONGEST_LEVEL = 100
 _LONGEST_NAME = 120
-_PERCENT_METRICS = ("error_rate",)
+_PERCENT_METRICS = ("error_rate", "cache_hit_ratio")
 # What moves or hides text: C0 and C1 controls, bidirectional overrides, zero-width characters, lone surrogates.
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"

@@ -41,6 +41,7 @@ METRICS = (
     "error_rate",
     "round_trips_per_operation",
     "server_assignments_per_operation",
+    "cache_hit_ratio",
     *(
         f"{name}.{statistic}"
         for name in DURATIONS
@@ -70,7 +71,7 @@ def test_every_metric_is_measured_or_refused_with_a_reason() -> None:
     summaries = [summary_of(scenario(), noisy(block), block, **observed()) for block in range(1, 6)]
     overall, lookup = combine(treatment_of(scenario()), summaries, ("*", "lookup"))
     assert {*overall.metrics, *overall.refused} == set(METRICS)
-    assert set(overall.refused) == {"offered_rate"}
+    assert set(overall.refused) == {"offered_rate", "cache_hit_ratio"}
     assert lookup.operation == "lookup"
     assert lookup.metrics == overall.metrics
     assert overall.valid

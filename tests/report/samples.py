@@ -33,6 +33,7 @@ from bench.model.facts import (
 )
 from bench.model.sample import Outcome, Samples
 from bench.model.scenario_text import read_raw
+from bench.model.timeline import Memory, Reading, TableAccess, Timeline
 from bench.report.material import Material
 from bench.report.sections.files import RawFile
 
@@ -207,6 +208,50 @@ def _facts(trial: Trial, scenario: Scenario, rows: np.ndarray, notes: tuple[Cave
             until_ns=WARMUP_NS + WINDOW_NS,
         ),
         notes=notes,
+        timeline=_timeline(size, clients, trial.block),
+    )
+
+
+def _timeline(size: int, clients: int, block: int) -> Timeline:
+    """Ten readings: half the connections compute, some wait for a lock or the client, the rest idle."""
+    active = min(size, clients)
+    readings = tuple(
+        Reading(
+            t_ns=WARMUP_NS + step * 40_000_000,
+            waits={"CPU": active - active // 2, "Lock": active // 4, "LWLock": active // 2 - active // 4}
+            | ({"idle": size - active} if size > active else {}),
+            events={"Lock:tuple": active // 4},
+            locks_waiting=active // 4,
+            autovacuum=0,
+            processes={"backends": size, "server": 8, "pooler": 1, "workers": 2},
+            cpu_s={"backends": 0.03, "server": 0.0, "pooler": 0.01, "workers": 0.02} if step else {},
+            rss_bytes={"backends": size * (20 << 20), "server": 60 << 20, "pooler": 6 << 20, "workers": 160 << 20},
+            private_bytes={
+                "backends": size * (4 << 20) + (step + block) * 10_000,
+                "server": 12 << 20,
+                "pooler": 4 << 20,
+                "workers": 120 << 20,
+            },
+        )
+        for step in range(11)
+    )
+    return Timeline(
+        period_ns=40_000_000,
+        readings=readings,
+        since_ns=WARMUP_NS,
+        until_ns=WARMUP_NS + WINDOW_NS,
+        tables=(
+            TableAccess(table="base_rates", heap_hit=9_000 + block, heap_read=10, index_hit=30_000, index_read=0),
+            TableAccess(table="zip_territories", heap_hit=400, heap_read=90, index_hit=800, index_read=20),
+        ),
+        wal={"wal_bytes": 4096.0},
+        checkpoints={"num_timed": 0.0, "num_requested": 1.0},
+        autovacuumed=("autovacuum: ANALYZE public.base_rates",),
+        memory=(
+            Memory(group="backends", processes=size, rss_bytes=1 << 27, private_bytes=1 << 25, pss_bytes=1 << 26),
+            Memory(group="pooler", processes=1, rss_bytes=6 << 20, private_bytes=4 << 20),
+        ),
+        cpu_s=0.02,
     )
 
 

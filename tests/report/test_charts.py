@@ -9,6 +9,7 @@ import pytest
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
+from bench.report.charts.areas import Areas
 from bench.report.charts.axes import powers, thinned
 from bench.report.charts.canvas import Styles, legend_rows
 from bench.report.charts.curves import Curve, Curves, Point, Rule
@@ -65,6 +66,8 @@ CHARTS: dict[str, Chart] = {
     "zero beside a lot": heat((HeatCell(0, "0"), HeatCell(1e9, "1e9")), better="low"),
     "wide map": heat(tuple(HeatCell(i, f"{i}") for i in range(16))),
     "bars": Stack(("a", "b"), (("server", (0.1, 0.2)), ("unexplained", (-0.05, 0.0))), "Mean time", "s", chosen_row=1),
+    "areas": Areas((0.5, 1.5, 2.5), (("on CPU", (1, 2, 3)), ("idle", (3, 2, 1))), "Seconds", "Connections", "1"),
+    "empty areas": Areas((0.5, 1.5), (("idle", (0.0, 0.0)),), "Seconds", "Connections", "1"),
     "empty bars": Stack(("a",), (("server", (0.0,)),), "Mean time", "s"),
 }
 

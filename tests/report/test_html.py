@@ -33,6 +33,7 @@ SECTIONS = (
     "distribution",
     "split",
     "timeline",
+    "memory",
     "measurements",
     "plans",
     "environment",

@@ -22,6 +22,7 @@ from bench.model.facts import (
 )
 from bench.model.sample import Outcome, Samples
 from bench.model.scenario import ClosedLoop
+from bench.model.timeline import InputOutput, Memory, Reading, TableAccess, Timeline
 from bench.stats.estimate import Estimate, Refused
 
 if TYPE_CHECKING:
@@ -183,6 +184,32 @@ def facts_of(trial: Trial) -> TrialFacts:
             cpu_s=0.25,
             backends_rss_bytes=1 << 27,
             settings_changed={"work_mem": ("4MB", "8MB")},
+        ),
+        timeline=Timeline(
+            period_ns=250 * MS,
+            readings=(
+                Reading(
+                    t_ns=1,
+                    waits={"CPU": 2, "LWLock": 1},
+                    events={"LWLock:WALWrite": 1},
+                    locks_waiting=1,
+                    processes={"backends": 3},
+                    cpu_s={"backends": 0.01},
+                    rss_bytes={"backends": 1 << 24},
+                    private_bytes={"backends": 1 << 22},
+                    pooler_totals={"total_query_count": 12},
+                    pooler_lists={"used_clients": 4},
+                ),
+            ),
+            since_ns=0,
+            until_ns=2,
+            tables=(TableAccess(table="rates", heap_hit=9, heap_read=1, index_hit=0, index_read=0),),
+            io=(InputOutput(backend_type="client backend", object="relation", context="normal", counts={"hits": 9}),),
+            wal={"wal_bytes": 1.0},
+            checkpoints={"num_timed": 0.0},
+            autovacuumed=("autovacuum: VACUUM public.rates",),
+            memory=(Memory(group="backends", processes=3, rss_bytes=1 << 24, private_bytes=1 << 22, pss_bytes=None),),
+            cpu_s=0.004,
         ),
     )
 

@@ -13,7 +13,7 @@ from bench.analysis.reported import REPORTED
 from bench.analysis.split import PARTS
 from bench.analysis.validity import MOST_ERRORS, unanswered_share
 from bench.analysis.wording import estimate, quantity, treatment
-from bench.model.budget import parse_budget
+from bench.model.budget import SHARES, parse_budget
 
 if TYPE_CHECKING:
     from bench.analysis.findings.context import Context
@@ -42,6 +42,8 @@ _OF_WORK = {
     "plan": "Compare the recorded plans with those of an earlier run: look for a dropped or invalid index, missing "
     "statistics (ANALYZE), or row-level security that keeps an operator from the index.",
     "buffers": "Look at the plan for scans that read more than they return; VACUUM a bloated table or index.",
+    "cache_hit_ratio": "See by table which blocks are not in shared buffers; raise shared_buffers where they fit, or "
+    "read fewer blocks.",
     "partitions": "Give the statement a condition on the partition key that can be pruned: a constant or a parameter, "
     "not an expression of another column.",
 }
@@ -64,7 +66,7 @@ def _excess(line: Line) -> float:
 def _finding(context: Context, lines: list[Line]) -> Finding:
     worst = max(lines, key=_excess)
     metric = parse_budget(worst.budget, worst.operation).metric
-    unit = "%" if metric == "error_rate" else worst.unit
+    unit = "%" if metric in SHARES else worst.unit
     limit = quantity(worst.limit, unit)
     measurement = context.of(worst.treatment, worst.operation)
     parts = _parts(measurement)

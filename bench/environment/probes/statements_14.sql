@@ -5,3 +5,4 @@ FROM pg_stat_statements AS s
 JOIN pg_database AS d ON d.oid = s.dbid AND d.datname = current_database()
 JOIN pg_roles AS r ON r.oid = s.userid AND r.rolname = %(role)s
 WHERE s.queryid IS NOT NULL
+  AND s.query NOT LIKE '%%/* poolbench collector */%%'

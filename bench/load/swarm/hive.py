@@ -207,6 +207,11 @@ class SwarmTrial:
         elif self._waiting and kind is not None and issubclass(kind, SetupError):
             self._receive()  # the run goes on, and the next trial must not take this one's answer for its own
 
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of this machine's workers."""
+        return self._swarm.pids
+
     def start(self) -> int:
         """Release the barrier; returns the common start on this machine's monotonic clock in ns."""
         self.start_ns = time.monotonic_ns() + self._barrier_ns

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bench.report.charts.areas import Areas
 from bench.report.charts.curves import Curves
 from bench.report.charts.heat_map import HeatMap
 from bench.report.charts.stack import Stack
 
-Chart = HeatMap | Curves | Stack
+Chart = HeatMap | Curves | Stack | Areas

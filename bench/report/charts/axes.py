@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from matplotlib.ticker import MaxNLocator, MultipleLocator
+
 from bench.report.numbers import Scale, choose_scale
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from matplotlib.ticker import Locator
 
 Tick = tuple[float, str]
 LONGEST = 16
@@ -16,6 +20,7 @@ LONGEST = 16
 _LETTER = 0.016
 """Width of a letter as a share of the axis."""
 ROUND_STEPS = (1, 2, 2.5, 5, 10)
+_MOST_TICKS = 6
 
 
 def axis_text(top: float, unit: str) -> Callable[[float, float | None], str]:
@@ -28,6 +33,13 @@ def axis_text(top: float, unit: str) -> Callable[[float, float | None], str]:
         return Scale(base.factor, base.suffix, decimals).text(value)
 
     return write
+
+
+def linear_locator(top: float, unit: str) -> Locator:
+    """Return where a linear axis up to ``top`` has its ticks: at round numbers of its unit, bytes at powers of two."""
+    if unit == "bytes" and top > 0:
+        return MultipleLocator(2.0 ** math.ceil(math.log2(top / _MOST_TICKS)))
+    return MaxNLocator(_MOST_TICKS, steps=ROUND_STEPS, integer=unit == "1")
 
 
 def power_text(unit: str) -> Callable[[float, float | None], str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from bench.report.charts.axes import LONGEST, ROUND_STEPS, axis_text, power_text, powers, thinned
+from bench.report.charts.axes import LONGEST, axis_text, linear_locator, power_text, powers, thinned
 from bench.report.charts.canvas import HEIGHT_IN, WIDTH_IN, add_legend, legend_rows, paint, tidy
 from bench.report.charts.palette import ACCENT, DANGER, GRID, MARKERS, MUTED, PAPER, SERIES
 from bench.report.words import shorten
@@ -133,7 +133,7 @@ class Curves:
             axes.yaxis.set_major_formatter(FuncFormatter(power_text(self.unit)))
         else:
             axes.set_ylim(self._floor(bottom, top), top + 0.08 * (top - self._floor(bottom, top)) or 1.0)
-            axes.yaxis.set_major_locator(MaxNLocator(6, steps=ROUND_STEPS, integer=self.unit == "1"))
+            axes.yaxis.set_major_locator(linear_locator(top, self.unit))
             axes.yaxis.set_major_formatter(FuncFormatter(axis_text(top, self.unit)))
         return logarithmic
 

@@ -25,6 +25,7 @@ _METRICS: Final = (
     "service_time.p95",
     "pool_wait.p95",
     "error_rate",
+    "cache_hit_ratio",
 )
 _OPEN_METRICS: Final = ("offered_rate", "schedule_lag.p99")
 _PROTOCOL_METRICS: Final = ("round_trips_per_operation", "server_assignments_per_operation", "retries_per_operation")

@@ -1,4 +1,4 @@
-"""What happened during the window: throughput and response time block by block, and the pooler's gauges."""
+"""What happened during the window: throughput and response time block by block, the pooler's gauges, the server."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from bench.analysis.summary import key_of
 from bench.report.charts.curves import Curve, Curves, Point
 from bench.report.numbers import count, quantity
+from bench.report.sections.activity import describe_activity, draw_activity
 from bench.report.sections.figure import Figure, Gallery
 from bench.report.tables import Cell, Column, Table
 from bench.report.words import describe, level_text
@@ -46,12 +47,13 @@ def draw_timelines(
         f" {count(errors, 'operation')} did not succeed; they are counted beside these charts, never inside."
         if errors
         else " No operation failed in them."
-    )
+    ) + describe_activity(shown)
     figures = [
         _blocks("timeline-throughput", "Throughput", "1/s", shown, _throughput),
         _blocks("timeline-response", "Mean response time", "s", shown, _response),
         _gauges("timeline-waiting", "Clients waiting in pgBouncer", shown, lambda gauge: gauge.cl_waiting),
         _gauges("timeline-servers", "Server connections in use", shown, lambda gauge: gauge.sv_active),
+        *draw_activity(shown),
     ]
     return Gallery("timeline", _TITLE, lead, tuple(figure for figure in figures if figure is not None))
 
