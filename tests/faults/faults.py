@@ -45,7 +45,7 @@ class Fault:
 
 def _settled(bed: Bed, *, pooled: bool, **options: object) -> Running:
     running = bed.start(pooled=pooled, **options)  # type: ignore[arg-type]  # passed on as they are
-    bed.amid_second_trial(running, pooled=pooled)
+    bed.amid_second_trial(running)
     return running
 
 

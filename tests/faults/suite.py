@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from tests.faults.bed import Bed, Running
     from tests.faults.faults import Fault
 
-TRIALS = 3
 TOLD = {
     "running",
     "interrupted",
@@ -59,8 +58,8 @@ def _follow(bed: Bed, fault: Fault, story: Iterator[Running], running: Running) 
         kept &= all(again.get(name) == data for name, data in finished.items())
         labels |= labels_of(run)
         left += [what for what in bed.left_behind(running) if what not in left]
-        resumed = f"{len(again)} of {TRIALS} trials"
-    complete = len(trials_of(run)) == TRIALS or (fault.promise.exit_codes == (3,) and not fault.promise.resumed)
+        resumed = f"{len(again)} of {bed.trials} trials"
+    complete = len(trials_of(run)) == bed.trials or (fault.promise.exit_codes == (3,) and not fault.promise.resumed)
     row = Row(
         fault=fault.name,
         kept=f"{len(before)} of {len(before)}" if kept else "no",
