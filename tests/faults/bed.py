@@ -68,16 +68,17 @@ class Running:
     process: subprocess.Popen[str]
     folder: Path
     said: list[str] = field(default_factory=list)
+    _reader: threading.Thread | None = None
 
     def listen(self) -> None:
         """Keep what it says, so that its pipe never fills."""
 
         def read() -> None:
-            assert self.process.stderr is not None
-            with contextlib.suppress(ValueError):
-                self.said.extend(self.process.stderr)
+            with self.process.stderr or contextlib.nullcontext([]) as stream:
+                self.said.extend(stream)
 
-        threading.Thread(target=read, daemon=True).start()
+        self._reader = threading.Thread(target=read, daemon=True)
+        self._reader.start()
 
     def finished_trials(self, count: int) -> bool:
         """Tell whether it has said that so many trials are finished."""
@@ -95,8 +96,8 @@ class Running:
     def end(self) -> int:
         """Wait for its end; returns its exit code."""
         code = self.process.wait(PATIENCE_S * 2)
-        if self.process.stderr is not None:
-            time.sleep(0.05)  # the reader takes what is left
+        if self._reader is not None:
+            self._reader.join()
         return code
 
 

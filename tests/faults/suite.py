@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from typing import TYPE_CHECKING
 
 from tests.faults.table import Row, judge, labels_of, outcomes_of, recovery_of, trials_of
@@ -39,7 +40,7 @@ def provoke(bed: Bed, fault: Fault) -> Row:
         finally:
             if running.process.poll() is None:
                 running.process.kill()
-                running.process.wait()
+                running.end()
 
 
 def _follow(bed: Bed, fault: Fault, story: Iterator[Running], running: Running) -> Row:
@@ -70,7 +71,10 @@ def _follow(bed: Bed, fault: Fault, story: Iterator[Running], running: Running) 
         resumed=resumed,
         left_behind=tuple(left),
     )
-    return judge(row, fault.promise, kept=kept, complete=complete)
+    judged = judge(row, fault.promise, kept=kept, complete=complete)
+    if not judged.met:
+        sys.stderr.write("".join(running.said[-25:]))
+    return judged
 
 
 def _kept(running: Running) -> dict[str, bytes]:

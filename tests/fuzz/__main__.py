@@ -22,6 +22,7 @@ from tests.fuzz.targets import RunFolder, targets
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MOST_SHOWN = 10
 RESULTS = CHECKOUT / "results" / "fuzz.json"
 PAGE = CHECKOUT / "docs" / "fuzz.md"
 HEAD = """# Hostile input
@@ -46,7 +47,8 @@ def run(target: Callable[[random.Random], None], cases: int, seed: int, most_s: 
                 target(random.Random(case))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what we look for
             failed.append(case)
-            sys.stderr.write(f"seed {case}: {type(error).__name__}: {str(error)[:300]}\n")
+            if len(failed) <= MOST_SHOWN:
+                sys.stderr.write(f"seed {case}: {type(error).__name__}: {str(error)[:300]}\n")
         slowest_s = max(slowest_s, time.monotonic() - before)
         done += 1
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

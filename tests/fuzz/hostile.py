@@ -73,7 +73,10 @@ def spoil_bytes(data: bytes, chance: random.Random) -> bytes:
 
 def spoil_json(data: bytes, chance: random.Random) -> bytes:
     """Put something else in the place of a value, lose one, or add one; now and then spoil the bytes as well."""
-    document = json.loads(data)
+    try:
+        document = json.loads(data)
+    except ValueError:  # it was spoilt before
+        return spoil_bytes(data, chance)
     for _ in range(chance.randint(1, 3)):
         _spoil_value(document, chance)
     written = json.dumps(document).encode(errors="surrogatepass")
@@ -84,7 +87,7 @@ def spoil_json(data: bytes, chance: random.Random) -> bytes:
 
 def _spoil_value(document: Any, chance: random.Random) -> None:
     node = document
-    while True:
+    while isinstance(node, dict | list):
         keys = list(node) if isinstance(node, dict) else list(range(len(node)))
         if not keys:
             return

@@ -137,6 +137,19 @@ class RunFolder:
         """Spoil a file or put something else in its place, then analyse, report and resume the run."""
         results, reports = self.root / "results", self.root / "reports"
         shutil.copytree(self._master, results, symlinks=True)
+        try:
+            self._read(results, reports, chance)
+            strangers = {path.name for path in self.root.iterdir()} - {"outside", "master", "results", "reports"}
+            written = [path.read_bytes() for path in reports.rglob("*") if path.is_file()]
+        finally:
+            shutil.rmtree(results)
+            shutil.rmtree(reports, ignore_errors=True)
+        if strangers or self._outside() != self._state:
+            raise AssertionError(f"something was written outside: {strangers}")
+        if any(b"not for anybody" in text for text in written):
+            raise AssertionError("something was read outside")
+
+    def _read(self, results: Path, reports: Path, chance: random.Random) -> None:
         run = results / self.name
         for _ in range(chance.randint(1, 2)):
             self._spoil(run, chance)
@@ -150,14 +163,6 @@ class RunFolder:
             unfinished = run.rename(run.with_name(run.name + layout.PARTIAL))
             with runs.resume(unfinished, results):
                 pass
-        strangers = [path.name for path in self.root.iterdir()]
-        written = [path.read_bytes() for path in reports.rglob("*") if path.is_file()]
-        shutil.rmtree(results)
-        shutil.rmtree(reports, ignore_errors=True)
-        if set(strangers) - {"outside", "master", "results", "reports"} or self._outside() != self._state:
-            raise AssertionError(f"something was written outside: {strangers}")
-        if any(b"not for anybody" in text for text in written):
-            raise AssertionError("something was read outside")
 
     def _spoil(self, run: Path, chance: random.Random) -> None:
         files = sorted(path for path in run.rglob("*") if path.is_file() and not path.is_symlink())
