@@ -245,7 +245,7 @@ def test_the_rate_a_load_can_reach_is_known_where_something_but_answers_bounds_i
 )
 def test_a_scenario_only_reads_if_no_statement_changes_or_locks(sql: str, reads: bool) -> None:  # noqa: FBT001 - a column
     raw = {"name": "x", "load": {"model": "closed", "clients": 1}, "operation": [{"name": "op", "sql": sql}]}
-    assert decode(raw, "x").only_reads is reads
+    assert decode(raw, "x").operation[0].only_reads is reads
 
 
 def test_limits_are_written_as_they_are_read() -> None:

@@ -84,7 +84,9 @@ def test_other_errors_of_the_system_are_bugs_and_show_as_such() -> None:
 
 
 def test_a_worker_without_memory_is_no_bug() -> None:
-    failed = describe_failure(1, NOWHERE, MemoryError())
+    error = RuntimeError("can't start new thread")
+    error.__context__ = MemoryError()
+    failed = describe_failure(1, NOWHERE, error)
     assert not failed.bug
     assert "out of memory" in failed.problem
 
