@@ -15,7 +15,7 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 ALLOWED = re.compile(
-    r"bench/[\w/]+\.(py|sql|j2|css|js|html|tmpl|toml|json)|bench/py\.typed|bench/_shipped/(scenarios|schema)/[\w./-]+"
+    r"bench/[\w/.]+\.(py|sql|j2|css|js|html|tmpl|toml|json)|bench/py\.typed|bench/_shipped/(scenarios|schema)/[\w./-]+"
     r"|poolbench-[\w.]+\.dist-info/[\w./]+"
 )
 

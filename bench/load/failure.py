@@ -38,9 +38,9 @@ def describe_failure(worker: int, endpoint: Endpoint, error: Exception) -> Faile
 
 
 def _was_out_of_memory(error: BaseException | None) -> bool:
-    """Tell whether memory ran out first: what fails next, such as starting a thread, has other names."""
+    """Tell whether memory ran out first: what fails next has other names, and a refused thread has a text alone."""
     while error is not None:
-        if isinstance(error, MemoryError):
+        if isinstance(error, MemoryError) or str(error) == "can't start new thread":
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -17,10 +17,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import psycopg
 
-from bench.environment.account import server_account
 from bench.environment.embedded import session
 from bench.environment.pgbouncer import PoolerSettings
-from bench.environment.process import spawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -260,18 +258,8 @@ class Bed:
 
     def start_pooler(self) -> None:
         """Start the pooler again with its configuration, on its port."""
-        pooler = self.environment.pooler
-        ini = pooler.log.with_name("pgbouncer.ini")
-        binary = pooler._runnable()
-        pooler.process = spawn(
-            [binary, "--quiet", ini], server_account(), ini.with_name("output.log"), dies_with_parent=signal.SIGKILL
-        )
-        eventually(self._pooler_answers, "the pooler answers")
-
-    def _pooler_answers(self) -> bool:
-        with contextlib.suppress(psycopg.Error):
-            return bool(self.console("SHOW VERSION"))
-        return False
+        if not self.environment.pooler._listens():
+            raise AssertionError("the pooler does not start again")
 
     def configure_pooler(self, *extra: tuple[str, str]) -> None:
         """Bring further settings of the pooler into force."""

@@ -83,9 +83,14 @@ def test_other_errors_of_the_system_are_bugs_and_show_as_such() -> None:
     assert describe_limit(OSError(errno.EBADF, "bad file descriptor")) is None
 
 
-def test_a_worker_without_memory_is_no_bug() -> None:
-    error = RuntimeError("can't start new thread")
-    error.__context__ = MemoryError()
+def _after(first: Exception) -> Exception:
+    error = KeyError("something else")
+    error.__context__ = first
+    return error
+
+
+@pytest.mark.parametrize("error", [MemoryError(), _after(MemoryError()), RuntimeError("can't start new thread")])
+def test_a_worker_without_memory_is_no_bug(error: Exception) -> None:
     failed = describe_failure(1, NOWHERE, error)
     assert not failed.bug
     assert "out of memory" in failed.problem
@@ -95,12 +100,12 @@ WAITING = """
 import signal, sys, time
 from bench.cli.signals import obey_signals
 obey_signals()
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
-    print("first", flush=True)
     try:
+        print("first", flush=True)
         time.sleep(60)
     except KeyboardInterrupt:
         print("left", flush=True)
