@@ -310,12 +310,12 @@ FAULTS = (
     Fault(
         "PostgreSQL killed (-9) and started again",
         server_killed_and_restarted,
-        Promise(DONE, ("server-lost", "outage", "errors"), ("connection_lost", "refused"), recovers=True),
+        Promise(DONE, ("server-lost", "outage"), ("connection_lost", "refused"), recovers=True),
     ),
     Fault(
         "PostgreSQL killed (-9) and started again, behind pgBouncer",
         server_killed_and_restarted_behind_pooler,
-        Promise(DONE, ("server-lost", "outage", "errors"), ("connection_lost", "refused", "sql_error"), recovers=True),
+        Promise(DONE, ("server-lost", "outage"), ("connection_lost", "refused", "sql_error"), recovers=True),
     ),
     Fault(
         "the run's own PostgreSQL killed (-9)",
@@ -332,7 +332,7 @@ FAULTS = (
     Fault(
         "pgBouncer killed (-9) and started again",
         pooler_killed_and_restarted,
-        Promise(DONE, ("pooler-lost", "outage", "errors"), ("connection_lost", "refused"), recovers=True),
+        Promise(DONE, ("pooler-lost", "outage"), ("connection_lost", "refused"), recovers=True),
     ),
     Fault("pgBouncer PAUSE for 1 s, RESUME", pooler_paused, Promise(DONE, ("outage",), recovers=True)),
     Fault("pgBouncer RECONNECT", pooler_reconnects, Promise(DONE)),
