@@ -324,4 +324,5 @@ def test_an_outage_is_named_with_the_time_it_took_to_recover(until: float, words
     outage = caveat_of(summary_of(treated, broken), "outage")
     assert words in outage.text
     assert not outage.invalidates
+    assert summary_of(treated, broken).valid_for() is (until < 1)
     assert "outage" not in codes(summary_of(treated, samples).caveats)

@@ -61,7 +61,7 @@ def server_killed_and_restarted(bed: Bed) -> Generator[Running]:
 
 
 def server_killed_and_restarted_behind_pooler(bed: Bed) -> Generator[Running]:
-    running = _settled(bed, pooled=True, window="6s")
+    running = _settled(bed, pooled=True, window="12s")
     bed.kill_server()
     time.sleep(0.5)
     bed.start_server()
@@ -91,7 +91,8 @@ def server_frozen(bed: Bed) -> Generator[Running]:
 
 def backends_killed(bed: Bed) -> Generator[Running]:
     running = _settled(bed, pooled=False)
-    bed.ask("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s")
+    load = "FROM pg_stat_activity WHERE usename = %s AND application_name <> 'poolbench'"
+    bed.ask(f"SELECT count(pg_terminate_backend(pid)) {load}")
     yield running
 
 
@@ -324,7 +325,7 @@ FAULTS = (
         attached=False,
     ),
     Fault("server frozen for 1 s", server_frozen, Promise(DONE, ("outage",), recovers=True)),
-    Fault("backends terminated", backends_killed, Promise(DONE, ("errors",), ("connection_lost",))),
+    Fault("backends terminated", backends_killed, Promise(DONE, outcomes=("connection_lost",))),
     Fault("too many connections", connections_refused, Promise(DONE, ("errors",), ("refused",))),
     Fault("statement timeout", statement_timeout, Promise(DONE, ("errors",), ("query_timeout",))),
     Fault("deadlock", deadlocks, Promise(DONE, ("errors",), ("deadlock",))),
@@ -339,9 +340,9 @@ FAULTS = (
     Fault(
         "query_wait_timeout",
         query_wait_timeout,
-        Promise(DONE, ("outage", "errors"), ("pool_timeout",), recovers=True),
+        Promise(DONE, ("outage",), ("pool_timeout",), recovers=True),
     ),
-    Fault("connections reset by a proxy", connections_reset, Promise(DONE, ("errors",), ("connection_lost",))),
+    Fault("connections reset by a proxy", connections_reset, Promise(DONE, outcomes=("connection_lost",))),
     Fault("50 ms delay added by a proxy", network_slow, Promise(DONE, ("no-steady-state",))),
     Fault("worker killed (-9)", worker_killed, Promise(DONE, ("second-try",))),
     Fault("worker out of memory", worker_out_of_memory, Promise(DONE, ("second-try",))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -99,9 +100,9 @@ def _spoil_value(document: Any, chance: random.Random) -> None:
             case 0:
                 del node[key]
             case 1 if isinstance(node, dict):
-                node[chance.choice(("", "format", "x" * 300, "../up"))] = chance.choice(PLAIN)
+                node[chance.choice(("", "format", "x" * 300, "../up"))] = copy.deepcopy(chance.choice(PLAIN))
             case _:
-                node[key] = chance.choice(PLAIN)
+                node[key] = copy.deepcopy(chance.choice(PLAIN))
         return
 
 

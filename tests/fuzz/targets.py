@@ -185,7 +185,7 @@ class RunFolder:
             case 4:
                 folder = path.parent
                 if folder.parent.name == layout.TRIALS:
-                    folder.rename(folder.with_name(chance.choice(("b9", ".half", "moved"))))
+                    folder.rename(folder.with_name(chance.choice(("b9-", ".half-", "moved-")) + folder.name))
                     folder.symlink_to(self.outside)
             case 5 | 6 | 7 if path.suffix == ".json":
                 path.write_bytes(spoil_json(data, chance))
