@@ -39,8 +39,10 @@ contracts: $(STAMP)
 
 check: lint types contracts test ## what CI runs
 
-bench: setup ## the project's own benchmarks, side by side with the peers
+bench: setup ## the project's own benchmarks, side by side with the peers; then everything broken, and fuzzed
 	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.faults
+	$(BIN)/python -m tests.fuzz --cases 20000 --most-s 60
 
 lock: ## renew the lock file: newest versions with hashes, without index addresses (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \

@@ -18,6 +18,7 @@ from bench.analysis.distribution import QUANTILES
 from bench.analysis.measurement import ALL_OPERATIONS, Measurement
 from bench.analysis.split import PARTS
 from bench.analysis.summary import key_of
+from bench.analysis.validity import OUTAGE
 from bench.model.facts import Caveat
 from bench.model.sample import DURATIONS
 from bench.stats.autocorrelation import effective_sample_size
@@ -132,6 +133,11 @@ def _caveats(
         }
         text = f"{len(summaries) - len(used)} of {len(summaries)} trials are left out: {', '.join(sorted(codes))}"
         joined.append(Caveat(code="excluded-trials", text=text, cure="Look at the caveats of those trials."))
+        # What made a trial useless for advice is what somebody may want to know: how long until all was well again?
+        left_out = [(s, c) for s in summaries if s not in used for c in s.caveats if c.code == OUTAGE]
+        if left_out:
+            outage = _join(left_out, 1)
+            joined.append(msgspec.structs.replace(outage, text=f"{outage.text} (in a trial that is left out)"))
     if valid and len(used) == 1:
         joined.append(
             Caveat(

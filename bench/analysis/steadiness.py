@@ -55,6 +55,15 @@ def unsteadiness(summary: TrialSummary) -> Iterator[Caveat]:
         )
         return
     start = steady.start if isinstance(steady, SteadyState) else 0
+    if not series[start:].any():
+        idle_s = summary.window_s * (1 - start / series.size)
+        yield Caveat(
+            code="no-steady-state",
+            text=f"nothing ended well in the last {seconds(idle_s)} of the window",
+            cure="Look at the outcomes of that time and at the logs of server and pooler.",
+            invalidates=True,
+        )
+        return
     bias = float(series.mean() / series[start:].mean()) - 1 if start else 0.0
     if abs(bias) > max(tolerance if is_open else tolerance / 2, _bias_by_chance(series, start)):
         late = summary.window_s * start / series.size

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bench.analysis.summary import OperationSummary, TrialSummary
 
 LEAST_ACHIEVED = 0.99
+OUTAGE = "outage"
 MOST_ERRORS = 1e-3
 MOST_WRONG_ANSWERS = 0.05
 PREPARE_THRESHOLD = 6
@@ -109,7 +110,7 @@ def _outages(summary: TrialSummary) -> Iterator[Caveat]:
         else:
             lasted = f"and took {seconds((outage.recovered - outage.first) * block_s)} to recover"
         yield Caveat(
-            code="outage",
+            code=OUTAGE,
             text=f"{since} into the window hardly any operation ended well, {lasted}",
             cure="Look at the outcomes of that time and at the logs of server and pooler.",
         )

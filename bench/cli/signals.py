@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 from typing import Final
 
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_terminals: list[int] = []
 _PATIENCE: Final = 2
 """How often more the user has to insist before what is being put in order is left as it is."""
 
 
 def obey_signals() -> None:
     """End politely by Ctrl-C, `kill` and a closed terminal alike; a signal that is ignored (`nohup`) stays so."""
+    _terminals[:] = [number for number in (1, 2) if os.isatty(number)]  # one that was closed is none any more
     for number in _ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
@@ -45,7 +46,6 @@ def _end(number: int, frame: object) -> None:
 def _leave_terminal() -> None:
     """Write nowhere from now on: the terminal is gone, and a word to it would be an error."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and stream.isatty():
-            os.dup2(nowhere, stream.fileno())
+    for descriptor in _terminals:
+        os.dup2(nowhere, descriptor)
     os.close(nowhere)

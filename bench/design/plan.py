@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import numpy as np
 
+from bench.model.errors import ScenarioError
 from bench.model.scenario import ClosedLoop, Level, OpenLoop
 from bench.model.scenario_text import decode, override
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from bench.model.scenario import Scenario
     from bench.model.scenario_text import Raw
 
+MOST_TRIALS = 20_000
+"""A plan of more trials would take days at the least: somebody has mistyped a number."""
 TRIAL_OVERHEAD_S = 1.5
 """Starting workers, opening pools and storing a trial; only used for the estimate of `bench plan`."""
 
@@ -74,6 +78,13 @@ def expand(raw: Raw, source: str) -> tuple[Plan, dict[str, Scenario]]:
     drift of the machine falls on all treatments alike.
     """
     scenario = decode(raw, source)
+    planned = scenario.run.replicates * math.prod(len(levels) for levels in scenario.sweep.values())
+    if planned > MOST_TRIALS:
+        raise ScenarioError(
+            f"{source}: the sweep and its replicates make {planned:,} trials",
+            evidence=f"at most {MOST_TRIALS:,} can be planned",
+            remedy="Sweep fewer levels, or lower `run.replicates`.",
+        )
     cells = [
         (identify(treated, levels), treated)
         for levels in combinations(scenario)

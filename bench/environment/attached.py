@@ -61,7 +61,13 @@ class Reached:
 def read_options(text: str) -> Pairs:
     """Return the settings in libpq's ``options``, so that every driver obeys them; raises ``ScenarioError``."""
     settings = []
-    words = iter(shlex.split(text))
+    try:
+        words = iter(shlex.split(text))
+    except ValueError as error:
+        raise ScenarioError(
+            f"the `options` of a connection string (or PGOPTIONS) cannot be read: {error}",
+            remedy="Write settings alone, such as `-c search_path=app`.",
+        ) from None
     for word in words:
         setting = next(words, "") if word == "-c" else word.removeprefix("-c").removeprefix("--")
         found = _OPTION.fullmatch(setting)
@@ -74,15 +80,21 @@ def read_options(text: str) -> Pairs:
     return tuple(settings)
 
 
+def unreadable(what: str, error: psycopg.ProgrammingError) -> ScenarioError:
+    """Return the error for a connection string that libpq cannot read; what it quotes may be part of a password."""
+    words = re.sub(r'"[^"]*("|$)', '"…"', " ".join(str(error).split()))
+    return ScenarioError(
+        f"{what} cannot be read: {words}",
+        remedy="Write postgresql://USER@HOST:PORT/DBNAME or `host=… port=… dbname=… user=…`.",
+    )
+
+
 def _reach(dsn: str, what: str, *, simple: bool = False) -> tuple[Endpoint, str]:
     """Connect once, so that libpq resolves every default; returns the address and the server's version."""
     try:
         conninfo_to_dict(dsn)
     except psycopg.ProgrammingError as error:
-        raise ScenarioError(
-            f"the {what} connection string cannot be read: {' '.join(str(error).split())}",
-            remedy="Write postgresql://USER@HOST:PORT/DBNAME or `host=… port=… dbname=… user=…`.",
-        ) from None
+        raise unreadable(f"the {what} connection string", error) from None
     try:
         with psycopg.connect(dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
             info = connection.info

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from bench.environment.attached import Attachment
+from bench.environment.attached import Attachment, unreadable
 from bench.model.errors import ScenarioError, SetupError
 from bench.model.limits import Limits
 
@@ -139,10 +139,7 @@ def _attached(where: Attachment) -> tuple[tuple[str, ...], dict[str, str]]:
         try:
             parts = conninfo_to_dict(dsn)
         except psycopg.ProgrammingError as error:
-            raise ScenarioError(
-                f"a connection string cannot be read: {' '.join(str(error).split())}",
-                remedy="Write postgresql://USER@HOST:PORT/DBNAME or `host=… port=… dbname=… user=…`.",
-            ) from None
+            raise unreadable("a connection string", error) from None
         password = parts.pop("password", None)
         if password is not None:
             passwords.add(str(password))

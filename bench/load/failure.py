@@ -18,7 +18,7 @@ def describe_failure(worker: int, endpoint: Endpoint, error: Exception) -> Faile
     for cause in causes:
         if isinstance(cause, BenchError):
             return Failed(cause.problem, cause.evidence, cause.remedy)
-        if isinstance(cause, MemoryError):
+        if _was_out_of_memory(cause):
             return Failed(
                 f"worker {worker} ran out of memory",
                 str(cause),
@@ -35,3 +35,12 @@ def describe_failure(worker: int, endpoint: Endpoint, error: Exception) -> Faile
         )
     remedy = "This is a bug in poolbench; please report it with the traceback."
     return Failed(f"worker {worker} failed: {text}", traceback.format_exc(), remedy, bug=True)
+
+
+def _was_out_of_memory(error: BaseException | None) -> bool:
+    """Tell whether memory ran out first: what fails next has other names, and a refused thread has a text alone."""
+    while error is not None:
+        if isinstance(error, MemoryError) or str(error) == "can't start new thread":
+            return True
+        error = error.__cause__ or error.__context__
+    return False

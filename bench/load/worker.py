@@ -101,6 +101,12 @@ async def _run_until(deadline_ns: int, timetable: TimerfdTimetable, load: Corout
         await _cut_off(task, others)
 
 
+def _quieten(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Keep what a pool's own tasks fail with, when server or pooler are away, off the terminal: operations count it."""
+    if not isinstance(context.get("exception"), ConnectionError):
+        loop.default_exception_handler(context)
+
+
 async def _run(job: Job, pipe: Connection) -> Done:
     scenario, share = job.scenario, job.share
     generator = np.random.default_rng([job.seed, share.worker])
@@ -109,6 +115,7 @@ async def _run(job: Job, pipe: Connection) -> Done:
     def arguments() -> list[Iterator[Arguments]]:
         return [stream(op, job.populations, generator, share.worker, share.workers) for op in scenario.operation]
 
+    asyncio.get_running_loop().set_exception_handler(_quieten)
     async with driver.open_pool(job.endpoint, scenario.pool, share.pool_size) as pool:
         retries: Counter[str] = Counter()
         executes = [

@@ -19,7 +19,7 @@ def _scalar(text: str) -> Level:
     """Read a TOML scalar; what is none (a bare word, ``50ms``) is text."""
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # also a number too long, or brackets too deep
         return text
     return value if isinstance(value, str | int | float | bool) else text
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -11,6 +10,7 @@ import msgspec
 from bench.model.budget import ALL_OPERATIONS, COUNTS, parse_budget
 from bench.model.parameters import Parameter, names_of
 from bench.model.retry import Retry
+from bench.model.statement import only_reads
 from bench.model.units import Duration, Rate
 
 if TYPE_CHECKING:
@@ -19,17 +19,6 @@ if TYPE_CHECKING:
 Level = str | int | float | bool
 MOST_PROCESSES = 16
 """Processes of one pooler on one port."""
-
-
-_SILENT = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$", re.DOTALL)
-_QUERY = re.compile(r"\(*\s*(select|with|table|values)\b")
-_CHANGE = re.compile(r"\b(insert|update|delete|merge|into|for\s+(key\s+)?share)\b")
-
-
-def _only_reads(sql: str) -> bool:
-    """Tell a query from what changes or locks rows. Comments and texts in quotes say nothing of it."""
-    spoken = _SILENT.sub(" ", sql).strip().casefold()
-    return _QUERY.match(spoken) is not None and _CHANGE.search(spoken) is None
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,7 +122,7 @@ class Operation(_Part, frozen=True):
     @property
     def only_reads(self) -> bool:
         """Whether every statement is a query that changes nothing by itself; what its functions do is not known."""
-        return all(_only_reads(step.sql) for step in self.steps)
+        return all(only_reads(step.sql) for step in self.steps)
 
 
 class ClosedLoop(_Part, frozen=True, tag_field="model", tag="closed"):
@@ -274,11 +263,6 @@ class Scenario(_Part, frozen=True):
         for key, levels in self.sweep.items():
             _require(bool(levels), f'`sweep."{key}"` has no levels')
             _require(len(set(levels)) == len(levels), f'`sweep."{key}"` names a level twice')
-
-    @property
-    def only_reads(self) -> bool:
-        """Whether no statement changes anything by itself."""
-        return all(operation.only_reads for operation in self.operation)
 
     def _check_budget(self, budget: Budget) -> None:
         """Refuse a budget that could never be judged, before anything runs."""

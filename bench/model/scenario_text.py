@@ -51,6 +51,13 @@ _MISSING_TAG = re.compile(r"Object missing required field `(model|kind)`")
 _INVALID_TAG = re.compile(r"Invalid value '(.+)' - at `(\$\.load\.model|.*\.kind)`")
 
 
+_DEEPEST = 32
+_SHAPES = (
+    *((name, dict, "a table") for name in ("dataset", "load", "pool", "pooler", "run", "sweep", "quick")),
+    ("budgets", list, "an array"),
+)
+
+
 def _parts(path: str) -> tuple[type[msgspec.Struct], ...]:
     return _PARTS.get(re.sub(r"\[[^\]]*\]", "[]", path), ())
 
@@ -112,11 +119,40 @@ def read_raw(text: str, source: str) -> Raw:
 def read_table(text: str, source: str) -> Raw:
     """Parse TOML as it is written."""
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        raw = tomllib.loads(text)
+    except ValueError as error:  # also a number with too many digits, a date that does not exist
         raise ScenarioError(
             f"{source}: not valid TOML: {error}", remedy="Correct the syntax at the line named."
         ) from None
+    except RecursionError:
+        raise _too_deep(source) from None
+    _check_shape(raw, source)
+    return raw
+
+
+def _too_deep(source: str) -> ScenarioError:
+    return ScenarioError(
+        f"{source}: tables or arrays are nested too deep",
+        evidence=f"a scenario needs far less than {_DEEPEST} levels",
+        remedy="Name a scenario file, or mend the brackets.",
+    )
+
+
+def _check_shape(raw: Raw, source: str) -> None:
+    """Refuse what could not even be overridden: tables that are none, and nesting without end."""
+    for name, kind, word in _SHAPES:
+        if name in raw and not isinstance(raw[name], kind):
+            raise ScenarioError(
+                f"{source}: expected {word}, got {type(raw[name]).__name__} - at `$.{name}`",
+                remedy=f"Write `{name}` as {word}; `bench plan` checks a scenario without running it.",
+            )
+    level: list[Any] = [raw]
+    for _ in range(_DEEPEST):
+        level = [part for one in level for part in (one.values() if isinstance(one, dict) else one)]
+        level = [part for part in level if isinstance(part, dict | list)]
+        if not level:
+            return
+    raise _too_deep(source)
 
 
 def override(raw: Raw, settings: Mapping[str, object], source: str) -> Raw:
@@ -169,6 +205,7 @@ class Overrides(msgspec.Struct, frozen=True):
     def apply(self, raw: Raw, source: str) -> Raw:
         """Return a copy of the raw scenario with the changes made; a key that is set is no longer swept."""
         changed = override(raw, self.settings, source)
+        _check_shape(changed, source)
         kept = {key: levels for key, levels in changed.get("sweep", {}).items() if key not in self.settings}
         changed["sweep"] = {**kept, **{key: list(levels) for key, levels in self.sweeps.items()}}
         if self.budgets:
@@ -193,5 +230,9 @@ def quick_overrides(raw: Raw) -> Overrides:
     prefix = "sweep."
     return Overrides(
         {key: value for key, value in chosen.items() if not key.startswith(prefix)},
-        {key.removeprefix(prefix): tuple(value) for key, value in chosen.items() if key.startswith(prefix)},
+        {
+            key.removeprefix(prefix): tuple(value) if isinstance(value, list | tuple) else (value,)
+            for key, value in chosen.items()
+            if key.startswith(prefix)
+        },
     )

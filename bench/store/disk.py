@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 from typing import TYPE_CHECKING, Final
 
 from bench.model.errors import StoreError
@@ -66,9 +67,13 @@ def damaged(path: Path, evidence: str) -> StoreError:
 
 
 def read_file(path: Path) -> bytes:
-    """Return a whole file; raises ``StoreError``."""
+    """Return a whole file; raises ``StoreError``, also for a link, which may lead anywhere, and for what is no file."""
     with reading(path):
-        return path.read_bytes()
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise damaged(path, "it is a pipe, a socket or a device")
+            return file.read()
 
 
 def read_text(path: Path) -> str:

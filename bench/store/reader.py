@@ -77,6 +77,7 @@ class RunReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.facts = codec.load(path / layout.RUN, "run", RunFacts)
+        check_name(self.facts.run_id, "run")  # reports lie in a folder of this name
 
     @property
     def run_id(self) -> str:
@@ -128,7 +129,11 @@ class RunReader:
         if self._reported and not root.exists():
             return
         with reading(root):
-            present = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")}
+            paths = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        linked = sorted(path.name for path in (root, *paths) if path.is_symlink())
+        if linked:
+            raise damaged(root, f"a link stands for {', '.join(linked)}, and may lead anywhere")
+        present = {path.name for path in paths}
         strangers = sorted(present - {trial.id for trial in self.plan.trials})
         if strangers:
             raise StoreError(

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 KIND: Final = "samples"
+MOST_ROWS_PER_BYTE: Final = 16
+"""A row takes about fifteen bytes; a file that claims to hold many rows in one was made to fill the memory."""
 _LABELS: Final = [outcome.label for outcome in Outcome]
 _COLUMNS: Final = (*INSTANTS, "operation", "outcome", "worker")
 
@@ -73,6 +75,9 @@ def _codes(column: pa.ChunkedArray, names: Sequence[str], source: Path) -> npt.N
 def decode_samples(data: bytes, source: Path, trial_id: str) -> Samples:
     """Return the samples exactly as they were; raises ``StoreError`` for a damaged, foreign or newer file."""
     try:
+        stated = pq.read_metadata(pa.BufferReader(data)).num_rows
+        if not 0 <= stated <= MOST_ROWS_PER_BYTE * len(data):
+            raise damaged(source, f"{stated:,} rows do not fit into {len(data):,} bytes")
         table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
         header = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
         number = header.get("format", "")

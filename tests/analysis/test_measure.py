@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from bench.analysis.measure import combine, measure_run
 from bench.analysis.measurement import Measurement
 from bench.analysis.split import PARTS
+from bench.model.facts import Caveat
 from bench.model.sample import DURATIONS, Outcome
 from bench.stats.estimate import Estimate
 from bench.stats.quantiles import quantiles
@@ -119,6 +121,18 @@ def test_an_invalid_trial_is_left_out_where_two_valid_ones_remain() -> None:
     assert measurement.metrics["throughput"].n == 2
     excluded = next(caveat for caveat in measurement.caveats if caveat.code == "excluded-trials")
     assert "1 of 3 trials are left out: settings-drift" in excluded.text
+
+
+def test_the_outage_of_a_trial_that_is_left_out_stays_visible() -> None:
+    treated = scenario()
+    good = [summary_of(treated, noisy(block), block) for block in (1, 2)]
+    lost = Caveat(code="server-lost", text="it went away", cure="Look.", invalidates=True)
+    outage = Caveat(code="outage", text="1 s to recover", cure="Look.")
+    broken = dataclasses.replace(summary_of(treated, noisy(3), 3), caveats=(lost, outage))
+    measurement = combine(treatment_of(treated), [*good, broken], ("*",))[0]
+    texts = {caveat.code: caveat.text for caveat in measurement.caveats}
+    assert "left out: server-lost" in texts["excluded-trials"]
+    assert texts["outage"] == "1 s to recover (in a trial that is left out)"
 
 
 def test_with_one_valid_trial_left_the_measurement_is_invalid_but_visible() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from tests.analysis.synthetic import (
     scenario,
     server_facts,
     summary_of,
+    trial_facts,
     with_outcomes,
     worker_facts,
 )
@@ -303,3 +305,24 @@ def test_every_caveat_has_numbers_or_names_and_a_cure() -> None:
     assert len(found) >= 8
     assert all(caveat.text and caveat.cure.endswith(".") for caveat in found)
     assert all(any(character.isdigit() for character in c.text) for c in found if c.code != "settings-drift")
+
+
+def _lost_between(samples: Samples, since_ns: int, until_ns: int) -> Samples:
+    inside = (samples.completed_ns >= since_ns) & (samples.completed_ns < until_ns)
+    return dataclasses.replace(
+        samples, outcome=np.where(inside, Outcome.CONNECTION_LOST, samples.outcome).astype(np.int8)
+    )
+
+
+@pytest.mark.parametrize(("until", "words"), [(0.6, "took"), (1.0, "until its end")])
+def test_an_outage_is_named_with_the_time_it_took_to_recover(until: float, words: str) -> None:
+    treated = scenario()
+    facts = trial_facts(treated)
+    start, length = facts.window_start_ns, facts.window_end_ns - facts.window_start_ns
+    samples = closed_loop(treated)
+    broken = _lost_between(samples, start + int(0.4 * length), start + int(until * length))
+    outage = caveat_of(summary_of(treated, broken), "outage")
+    assert words in outage.text
+    assert not outage.invalidates
+    assert summary_of(treated, broken).valid_for() is (until < 1)
+    assert "outage" not in codes(summary_of(treated, samples).caveats)

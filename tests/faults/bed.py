@@ -17,10 +17,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import psycopg
 
-from bench.environment.account import server_account
 from bench.environment.embedded import session
 from bench.environment.pgbouncer import PoolerSettings
-from bench.environment.process import spawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,13 +28,14 @@ if TYPE_CHECKING:
     from bench.model.endpoint import Endpoint
 
 PATIENCE_S = 90.0
+SESSIONS_END_S = 10.0
 SCENARIO = """
 name = "fault"
 budgets = ["p95(response_time) < 9s"]
 load = {{ model = "closed", clients = 4, think_time = "2ms" }}
 pooler = {{ kind = "{pooler}" }}
 pool = {{ size = 4, workers = 1 }}
-run = {{ warmup = "200ms", window = "{window}", replicates = 3, order = "sequential" }}
+run = {{ warmup = "200ms", window = "{window}", replicates = {trials}, order = "sequential" }}
 {operation}
 """
 PLUS = """
@@ -45,6 +44,8 @@ name = "plus"
 sql = "SELECT $1::int + 1"
 parameters = [{ kind = "uniform", name = "n", low = 1, high = 5 }]
 """
+DEFAULT_SIGNALS = ("env", "--default-signal=INT,HUP,TERM")
+"""A shell starts what runs in its background with Ctrl-C ignored."""
 QUICK_RETRY = (("server_login_retry", "1"),)
 """Else pgBouncer waits 15 s after a login that failed before it tries the server again."""
 
@@ -65,16 +66,17 @@ class Running:
     process: subprocess.Popen[str]
     folder: Path
     said: list[str] = field(default_factory=list)
+    _reader: threading.Thread | None = None
 
     def listen(self) -> None:
         """Keep what it says, so that its pipe never fills."""
 
         def read() -> None:
-            assert self.process.stderr is not None
-            with contextlib.suppress(ValueError):
-                self.said.extend(self.process.stderr)
+            with self.process.stderr or contextlib.nullcontext([]) as stream:
+                self.said.extend(stream)
 
-        threading.Thread(target=read, daemon=True).start()
+        self._reader = threading.Thread(target=read, daemon=True)
+        self._reader.start()
 
     def finished_trials(self, count: int) -> bool:
         """Tell whether it has said that so many trials are finished."""
@@ -92,18 +94,19 @@ class Running:
     def end(self) -> int:
         """Wait for its end; returns its exit code."""
         code = self.process.wait(PATIENCE_S * 2)
-        if self.process.stderr is not None:
-            time.sleep(0.05)  # the reader takes what is left
+        if self._reader is not None:
+            self._reader.join()
         return code
 
 
 class Bed:
     """Servers with an address for each purpose, and folders for runs."""
 
-    def __init__(self, environment: Environment, where: Where, root: Path) -> None:
+    def __init__(self, environment: Environment, where: Where, root: Path, trials: int) -> None:
         self.environment = environment
         self.where = where
         self.root = root
+        self.trials = trials
         self.direct: Endpoint = environment.app
         self.pooled: Endpoint = environment.pooled
         self._runs = 0
@@ -125,7 +128,8 @@ class Bed:
             self._runs += 1
             folder = self.root / f"run{self._runs}"
             folder.mkdir(mode=0o711)
-        text = SCENARIO.format(pooler="pgbouncer" if pooled else "none", window=window, operation=operation)
+        pooler = "pgbouncer" if pooled else "none"
+        text = SCENARIO.format(pooler=pooler, window=window, operation=operation, trials=self.trials)
         (folder / "fault.toml").write_text(text)
         return self.call(
             "run", "fault.toml", *arguments, folder=folder, prefix=prefix, attached=attached, terminal=terminal
@@ -153,7 +157,7 @@ class Bed:
         where = self._addresses() if attached else ("--state", str(self.root / "embedded"))
         extra = () if attached or self.where.pgbouncer is None else ("--pgbouncer", str(self.where.pgbouncer))
         process = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "bench", *arguments, *where, *extra, "--warn-only"],
+            [*DEFAULT_SIGNALS, *prefix, sys.executable, "-m", "bench", *arguments, *where, *extra, "--warn-only"],
             stdout=subprocess.DEVNULL if terminal is None else terminal,
             stderr=subprocess.PIPE if terminal is None else terminal,
             stdin=subprocess.DEVNULL if terminal is None else terminal,
@@ -188,11 +192,10 @@ class Bed:
         )
 
     def load_connections(self) -> int:
-        """Count the load's connections at the server and at the pooler."""
-        with contextlib.suppress(psycopg.Error):
-            count = self.ask("SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND application_name = ''")
-            return int(count) if count else self._clients()
-        return 0
+        """Count the load's connections at the server, but for those that the pooler keeps, and those at the pooler."""
+        sessions = int(self.ask("SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND application_name = ''"))
+        kept = sum(row[1] == self.pooled.user for row in self.console("SHOW SERVERS"))
+        return max(0, sessions - kept) + self._clients()
 
     def ask(self, query: str) -> Any:
         """Return the one value of a query about the load's role."""
@@ -214,12 +217,11 @@ class Bed:
             cursor = connection.execute(command.encode())
             return cursor.fetchall() if cursor.description else []
 
-    def amid_second_trial(self, running: Running, *, pooled: bool) -> None:
+    def amid_second_trial(self, running: Running) -> None:
         """Wait until the second trial has been under load for a second."""
         eventually(lambda: running.finished_trials(1), "the first trial ends")
         eventually(lambda: len(running.workers()) == 1, "the second trial's worker starts")
-        count = self._clients if pooled else self.load_connections
-        eventually(lambda: count() >= 4, "the second trial's load connects")
+        eventually(lambda: self.load_connections() >= 4, "the second trial's load connects")
         time.sleep(1.0)
 
     # What is broken, and mended again
@@ -256,18 +258,8 @@ class Bed:
 
     def start_pooler(self) -> None:
         """Start the pooler again with its configuration, on its port."""
-        pooler = self.environment.pooler
-        ini = pooler.log.with_name("pgbouncer.ini")
-        binary = pooler._runnable()
-        pooler.process = spawn(
-            [binary, "--quiet", ini], server_account(), ini.with_name("output.log"), dies_with_parent=signal.SIGKILL
-        )
-        eventually(self._pooler_answers, "the pooler answers")
-
-    def _pooler_answers(self) -> bool:
-        with contextlib.suppress(psycopg.Error):
-            return bool(self.console("SHOW VERSION"))
-        return False
+        if not self.environment.pooler._listens():
+            raise AssertionError("the pooler does not start again")
 
     def configure_pooler(self, *extra: tuple[str, str]) -> None:
         """Bring further settings of the pooler into force."""
@@ -284,10 +276,16 @@ class Bed:
             if lock.exists() and not _is_free(lock):
                 found.append(f"lock {lock.name}")
         found += [f"half-written {path.name}" for path in running.folder.glob("results/*/trials/.*")]
-        with contextlib.suppress(AssertionError):
-            eventually(lambda: self.load_connections() == 0, "sessions end")
-            return found
-        return [*found, "sessions"]
+        deadline_s = time.monotonic() + SESSIONS_END_S
+        while self._has_sessions() and time.monotonic() < deadline_s:
+            time.sleep(0.05)
+        return [*found, *(["sessions"] if self._has_sessions() else [])]
+
+    def _has_sessions(self) -> bool:
+        try:
+            return self.load_connections() > 0
+        except psycopg.Error:  # what is broken serves nobody
+            return False
 
 
 def _belongs(process: psutil.Process, folder: Path) -> bool:
@@ -312,9 +310,11 @@ def _is_free(lock: Path) -> bool:
 
 
 @contextlib.contextmanager
-def fault_bed(where: Where, root: Path) -> Iterator[Bed]:
-    """Bring up servers to be broken."""
+def fault_bed(where: Where, root: Path, trials: int = 3) -> Iterator[Bed]:
+    """Bring up servers to be broken under runs of so many trials."""
     with session(where) as environment:
-        bed = Bed(environment, where, root)
+        bed = Bed(environment, where, root, trials)
         bed.configure_pooler()
+        bed.ask_admin("CREATE TABLE IF NOT EXISTS fault_rows AS SELECT id, 0 AS n FROM generate_series(1, 2) AS id")
+        bed.ask_admin("GRANT SELECT, UPDATE ON fault_rows TO bench_app")
         yield bed

@@ -45,7 +45,7 @@ class Fault:
 
 def _settled(bed: Bed, *, pooled: bool, **options: object) -> Running:
     running = bed.start(pooled=pooled, **options)  # type: ignore[arg-type]  # passed on as they are
-    bed.amid_second_trial(running, pooled=pooled)
+    bed.amid_second_trial(running)
     return running
 
 
@@ -61,7 +61,7 @@ def server_killed_and_restarted(bed: Bed) -> Generator[Running]:
 
 
 def server_killed_and_restarted_behind_pooler(bed: Bed) -> Generator[Running]:
-    running = _settled(bed, pooled=True, window="6s")
+    running = _settled(bed, pooled=True, window="12s")
     bed.kill_server()
     time.sleep(0.5)
     bed.start_server()
@@ -91,7 +91,8 @@ def server_frozen(bed: Bed) -> Generator[Running]:
 
 def backends_killed(bed: Bed) -> Generator[Running]:
     running = _settled(bed, pooled=False)
-    bed.ask("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s")
+    load = "FROM pg_stat_activity WHERE usename = %s AND application_name <> 'poolbench'"
+    bed.ask(f"SELECT count(pg_terminate_backend(pid)) {load}")
     yield running
 
 
@@ -310,12 +311,12 @@ FAULTS = (
     Fault(
         "PostgreSQL killed (-9) and started again",
         server_killed_and_restarted,
-        Promise(DONE, ("server-lost", "outage", "errors"), ("connection_lost", "refused"), recovers=True),
+        Promise(DONE, ("server-lost", "outage"), ("connection_lost", "refused"), recovers=True),
     ),
     Fault(
         "PostgreSQL killed (-9) and started again, behind pgBouncer",
         server_killed_and_restarted_behind_pooler,
-        Promise(DONE, ("server-lost", "outage", "errors"), ("connection_lost", "refused", "sql_error"), recovers=True),
+        Promise(DONE, ("server-lost", "outage"), ("connection_lost", "refused", "sql_error"), recovers=True),
     ),
     Fault(
         "the run's own PostgreSQL killed (-9)",
@@ -324,7 +325,7 @@ FAULTS = (
         attached=False,
     ),
     Fault("server frozen for 1 s", server_frozen, Promise(DONE, ("outage",), recovers=True)),
-    Fault("backends terminated", backends_killed, Promise(DONE, ("errors",), ("connection_lost",))),
+    Fault("backends terminated", backends_killed, Promise(DONE, outcomes=("connection_lost",))),
     Fault("too many connections", connections_refused, Promise(DONE, ("errors",), ("refused",))),
     Fault("statement timeout", statement_timeout, Promise(DONE, ("errors",), ("query_timeout",))),
     Fault("deadlock", deadlocks, Promise(DONE, ("errors",), ("deadlock",))),
@@ -332,16 +333,16 @@ FAULTS = (
     Fault(
         "pgBouncer killed (-9) and started again",
         pooler_killed_and_restarted,
-        Promise(DONE, ("pooler-lost", "outage", "errors"), ("connection_lost", "refused"), recovers=True),
+        Promise(DONE, ("pooler-lost", "outage"), ("connection_lost", "refused"), recovers=True),
     ),
     Fault("pgBouncer PAUSE for 1 s, RESUME", pooler_paused, Promise(DONE, ("outage",), recovers=True)),
     Fault("pgBouncer RECONNECT", pooler_reconnects, Promise(DONE)),
     Fault(
         "query_wait_timeout",
         query_wait_timeout,
-        Promise(DONE, ("outage", "errors"), ("pool_timeout",), recovers=True),
+        Promise(DONE, ("outage",), ("pool_timeout",), recovers=True),
     ),
-    Fault("connections reset by a proxy", connections_reset, Promise(DONE, ("errors",), ("connection_lost",))),
+    Fault("connections reset by a proxy", connections_reset, Promise(DONE, outcomes=("connection_lost",))),
     Fault("50 ms delay added by a proxy", network_slow, Promise(DONE, ("no-steady-state",))),
     Fault("worker killed (-9)", worker_killed, Promise(DONE, ("second-try",))),
     Fault("worker out of memory", worker_out_of_memory, Promise(DONE, ("second-try",))),

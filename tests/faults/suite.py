@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from typing import TYPE_CHECKING
 
 from tests.faults.table import Row, judge, labels_of, outcomes_of, recovery_of, trials_of
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from tests.faults.bed import Bed, Running
     from tests.faults.faults import Fault
 
-TRIALS = 3
 TOLD = {
     "running",
     "interrupted",
@@ -40,7 +40,7 @@ def provoke(bed: Bed, fault: Fault) -> Row:
         finally:
             if running.process.poll() is None:
                 running.process.kill()
-                running.process.wait()
+                running.end()
 
 
 def _follow(bed: Bed, fault: Fault, story: Iterator[Running], running: Running) -> Row:
@@ -59,8 +59,8 @@ def _follow(bed: Bed, fault: Fault, story: Iterator[Running], running: Running) 
         kept &= all(again.get(name) == data for name, data in finished.items())
         labels |= labels_of(run)
         left += [what for what in bed.left_behind(running) if what not in left]
-        resumed = f"{len(again)} of {TRIALS} trials"
-    complete = len(trials_of(run)) == TRIALS or (fault.promise.exit_codes == (3,) and not fault.promise.resumed)
+        resumed = f"{len(again)} of {bed.trials} trials"
+    complete = len(trials_of(run)) == bed.trials or (fault.promise.exit_codes == (3,) and not fault.promise.resumed)
     row = Row(
         fault=fault.name,
         kept=f"{len(before)} of {len(before)}" if kept else "no",
@@ -71,7 +71,10 @@ def _follow(bed: Bed, fault: Fault, story: Iterator[Running], running: Running) 
         resumed=resumed,
         left_behind=tuple(left),
     )
-    return judge(row, fault.promise, kept=kept, complete=complete)
+    judged = judge(row, fault.promise, kept=kept, complete=complete)
+    if not judged.met:
+        sys.stderr.write("".join(running.said[-25:]))
+    return judged
 
 
 def _kept(running: Running) -> dict[str, bytes]:

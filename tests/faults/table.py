@@ -145,3 +145,15 @@ def judge(row: Row, promise: Promise, *, kept: bool, complete: bool) -> Row:
 def document(rows: Sequence[Row]) -> dict[str, Any]:
     """Return the table as it is stored."""
     return {"format": 1, "kind": "faults", "faults": [{**asdict(row), "met": row.met} for row in rows]}
+
+
+def read(path: Path) -> list[Row]:
+    """Return the rows of a stored table; none where there is no file."""
+    if not path.exists():
+        return []
+    return [
+        Row(
+            **{name: tuple(value) if isinstance(value, list) else value for name, value in one.items() if name != "met"}
+        )
+        for one in json.loads(path.read_text())["faults"]
+    ]
