@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     from bench.model.endpoint import Endpoint
 
 GAUGE_PERIOD_S = 0.25
+POOLER_SETTINGS = (
+    "max_client_conn",
+    "min_pool_size",
+    "reserve_pool_size",
+    "max_db_connections",
+    "query_wait_timeout",
+    "server_idle_timeout",
+    "server_lifetime",
+)
+"""What is kept of SHOW CONFIG: limits and timeouts, no places and no names."""
 _GAUGES = ("cl_active", "cl_waiting", "sv_active", "sv_idle", "sv_used", "sv_login", "maxwait_us")
 
 
@@ -144,6 +154,7 @@ class PoolerObserver:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._lock = threading.Lock()
+        self._servers: set[int] = set()
         self._before = self._read()
 
     def close(self) -> None:
@@ -173,6 +184,11 @@ class PoolerObserver:
         cpu_s = {pid: used for process in self._processes for pid, used in _cpu_s(process, children=False).items()}
         return time.monotonic_ns(), totals, cpu_s
 
+    def _server_pids(self) -> set[int]:
+        """Process ids of the load's server connections that are logged in."""
+        rows = (row for row in self._show("SERVERS") if row["database"] == self._load.dbname)
+        return {int(row["remote_pid"]) for row in rows if row["user"] == self._load.user and int(row["remote_pid"])}
+
     def _watch(self) -> None:
         own = (self._load.dbname, self._load.user)
         with contextlib.suppress(SetupError):  # `end` asks the same console, and tells that it went away
@@ -185,6 +201,7 @@ class PoolerObserver:
 
     def begin(self) -> None:
         """Take the reading that the differences start from, and watch the gauges from now on."""
+        self._servers = self._server_pids()
         self._before = self._read()
         self._thread.start()
 
@@ -197,6 +214,8 @@ class PoolerObserver:
         gauges = (PoolGauges(t_ns=instant - start_ns, **reading) for instant, reading in self._gauges)
         version = self._show("VERSION")[0]
         used = [cpu_now[pid] - cpu[pid] for pid in cpu.keys() & cpu_now.keys()]
+        servers = self._server_pids()
+        config = {row["key"]: row["value"] for row in self._show("CONFIG")}
         return PoolerFacts(
             version=str(next(iter(version.values()))),
             mode=mode,
@@ -210,6 +229,8 @@ class PoolerObserver:
             processes=len(self._connections),
             since_ns=since_ns - start_ns,
             until_ns=until_ns - start_ns,
+            settings={name: config[name] for name in POOLER_SETTINGS if name in config},
+            servers_replaced=min(len(servers - self._servers), len(self._servers - servers)),
         )
 
     def _rss_bytes(self) -> int | None:
