@@ -101,6 +101,7 @@ def _render(reader: RunReader, scenario: Scenario, analysis: Analysis, reports_r
         trials=analysis.summaries,
         plans=analysis.plans,
         indexes=reader.explained.indexes,
+        tuning=analysis.tuning,
         files=tuple(_files(reader, folder.resolve())),
     )
     return publish(material, reports_root)

@@ -157,7 +157,7 @@ def _covering(node: PlanNode, relation: Relation, table: Relation, fact: PlanFac
     first = keys["keys"].replace(",", " ").split()[0]
     name = f"ix_{table.name}_{first}_incl_{'_'.join(missing)}"
     what = f"({keys['keys']}) INCLUDE ({', '.join(missing)})"
-    yield _index_idea(table, name, what, fact.operation, why, _COVERING, rank=1)
+    yield _index_idea(table, name, what, fact.operation, why, _COVERING, rank=1, refresh="VACUUM (ANALYZE)")
 
 
 def _columns_named(statement: str, relation: Relation) -> list[str] | None:
@@ -209,9 +209,20 @@ def _conjuncts(text: str) -> list[str]:
 
 
 def _index_idea(
-    table: Relation, name: str, what: str, operation: str, why: str, source: str = _USING, *, rank: int = 0
+    table: Relation,
+    name: str,
+    what: str,
+    operation: str,
+    why: str,
+    source: str = _USING,
+    *,
+    rank: int = 0,
+    refresh: str = "ANALYZE",
 ) -> Idea:
-    """Propose an index; on a partitioned table it is built per partition, so that a migration never locks them all."""
+    """Propose an index; on a partitioned table it is built per partition, so that a migration never locks them all.
+
+    ``refresh`` comes after it: an index-only scan needs the visibility map that VACUUM keeps.
+    """
     short = name[:LONGEST_NAME].rstrip("_")
     tail = what if what.startswith("USING") else f"USING btree {what}"
     plain = f"CREATE INDEX {short} ON {table.name} {tail}"
@@ -224,8 +235,8 @@ def _index_idea(
     else:
         lines = [plain.replace("CREATE INDEX", "CREATE INDEX CONCURRENTLY")]
         rollback = f"DROP INDEX CONCURRENTLY {short};\n"
-    change = Change(sql=(plain, f"ANALYZE {table.name}"))
-    text = "".join(f"{line};\n" for line in (*lines, f"ANALYZE {table.name}"))
+    change = Change(sql=(plain, f"{refresh} {table.name}"))
+    text = "".join(f"{line};\n" for line in (*lines, f"{refresh} {table.name}"))
     patch = Patch(kind="sql", text=text, rollback=rollback)
     caution = "Every write to the table has one index more to keep."
     return make_idea(rank, plain, f"index for {operation}", why, source, change, patch, operation, caution)
