@@ -57,6 +57,7 @@ def analyse(
     scenarios: Mapping[str, Scenario],
     trials: Iterable[TrialData],
     beside: Sequence[PlanFact] = (),
+    *,
     host: HostSummary | None = None,
 ) -> Analysis:
     """Analyse a run, trial by trial, so that the samples of only one of them are in memory.

@@ -11,7 +11,6 @@ from bench.analysis.configuration.in_force import amount_in_force, as_written, o
 from bench.analysis.configuration.inputs import Inputs
 from bench.analysis.configuration.postgresql import recommend_postgresql
 from bench.analysis.configuration.setting import GIB, MIB
-from bench.analysis.configuration.spill import work_mem_for_spill
 from bench.model.facts import PlanFact
 from tests.analysis.rules import HOST, found, one_treatment, only, severity
 from tests.analysis.synthetic import LOOKUP, scenario, server_facts, statement
@@ -70,13 +69,6 @@ def test_sv02_carries_the_wal_of_the_window_on_to_the_next_checkpoint(per_second
         patch = only(analysis, "SV02-wal-size").patch
         assert patch is not None
         assert patch.text == "max_wal_size = '8192MB'\n"
-
-
-@pytest.mark.parametrize(
-    ("spilled", "wanted"), [(1, 4 * MIB), (4 * MIB // 3, 4 * MIB), (2 * MIB, 8 * MIB), (9_000 * 1024, 32 * MIB)]
-)
-def test_memory_for_a_spill_is_three_times_its_size_as_a_power_of_two(spilled: int, wanted: int) -> None:
-    assert work_mem_for_spill(spilled) == wanted
 
 
 @pytest.mark.parametrize(("blocks", "expected"), [(0, None), (25_600, "warning")])

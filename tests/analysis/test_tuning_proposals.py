@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from bench.analysis.measurement import Finding, Patch
 from bench.analysis.tuning.candidate import Candidate
+from bench.analysis.tuning.indexes import from_plans
 from bench.analysis.tuning.patches import read_patch
-from bench.analysis.tuning.plans import from_plans
 from bench.analysis.tuning.propose import Idea, from_findings, single_out
 from bench.model.change import Change
 from bench.model.facts import PlanFact
@@ -55,11 +55,9 @@ def test_quoted_text_never_ends_a_statement(texts: list[str]) -> None:
     assert split_statements(";\n".join(quoted)) == tuple(quoted)
 
 
-def _ideas(node: dict[str, object], relation: Relation, sql: str = "", **document: object) -> list[Change]:
+def _ideas(node: dict[str, object], relation: Relation, sql: str = "") -> list[Change]:
     plan = {"Startup Cost": 0, "Total Cost": 9, "Plan Rows": 5, "Plan Width": 1, "Actual Loops": 1, **node}
-    fact = PlanFact(
-        operation="lookup", role="app", kind="custom", sql=sql, arguments=(), document={"Plan": plan, **document}
-    )
+    fact = PlanFact(operation="lookup", role="app", kind="custom", sql=sql, arguments=(), document={"Plan": plan})
     ideas = from_plans(scenario(), [fact], {relation.name: relation, "logs": LOGS})
     return [idea.candidate.change for idea in ideas]
 
@@ -170,39 +168,6 @@ def test_a_covering_index_holds_what_a_statement_fetches_row_by_row(sql: str, ro
 def test_a_scan_that_keeps_most_rows_is_left_alone() -> None:
     node = {**SCAN, "Actual Rows": 90_000, "Plan Rows": 90_000, "Filter": "(state = 'CA'::text)"}
     assert _ideas(node, TABLE) == []
-
-
-def test_an_estimate_far_off_asks_for_statistics() -> None:
-    node = {"Node Type": "Seq Scan", "Relation Name": "t", "Actual Rows": 5_000}
-    assert _ideas(node, TABLE) == [Change(sql=("ANALYZE t",))]
-
-
-def test_a_sort_on_disk_asks_for_three_times_its_size() -> None:
-    node = {"Node Type": "Sort", "Actual Rows": 5, "Sort Space Type": "Disk", "Sort Space Used": 9_000}
-    assert _ideas(node, TABLE) == [Change(server={"work_mem": "32MB"})]
-
-
-@pytest.mark.parametrize(
-    ("node", "megabytes"),
-    [
-        ({"Node Type": "Hash", "Hash Batches": 8, "Original Hash Batches": 2, "Peak Memory Usage": 4_000}, 32),
-        ({"Node Type": "Aggregate", "Strategy": "Hashed", "HashAgg Batches": 5, "Peak Memory Usage": 4_000,
-          "Disk Usage": 9_000}, 32),
-        ({"Node Type": "Hash", "Hash Batches": 1, "Original Hash Batches": 1, "Peak Memory Usage": 4_000}, None),
-        ({"Node Type": "Aggregate", "Strategy": "Hashed", "HashAgg Batches": 1, "Peak Memory Usage": 4_000,
-          "Disk Usage": 0}, None),
-        ({"Node Type": "Sort", "Sort Space Type": "Memory", "Sort Space Used": 9_000}, None),
-    ],
-)  # fmt: skip
-def test_a_hash_in_batches_asks_for_memory_for_all_of_them(node: dict[str, object], megabytes: int | None) -> None:
-    changes = _ideas({"Actual Rows": 5, **node}, TABLE)
-    assert changes == ([Change(server={"work_mem": f"{megabytes}MB"})] if megabytes else [])
-
-
-def test_compiling_that_takes_most_of_the_time_asks_for_jit_off() -> None:
-    jit = {"Timing": {"Total": 80.0}}
-    node = {"Node Type": "Result", "Actual Rows": 1}
-    assert _ideas(node, TABLE, **{"JIT": jit, "Execution Time": 100.0}) == [Change(server={"jit": "off"})]
 
 
 @pytest.mark.parametrize(

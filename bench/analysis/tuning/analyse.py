@@ -56,6 +56,7 @@ def analyse_tuning(
     trials: Iterable[TrialData],
     tuning: Tuning,
     beside: Sequence[PlanFact] = (),
+    *,
     host: HostSummary | None = None,
 ) -> Analysis:
     """Analyse a stored tuning; the same files give the same answer."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench.analysis.configuration.in_force import amount_in_force
 from bench.analysis.configuration.postgresql import maintenance_work_mem, shared_buffers, worst_memory
-from bench.analysis.configuration.setting import gigabytes, megabytes
-from bench.analysis.configuration.spill import BLOCK, work_mem_for_spill
+from bench.analysis.configuration.setting import KIB, MIB, gigabytes, megabytes
+from bench.analysis.findings.plans.pl04_sort_spill import enough_mb
 from bench.analysis.measurement import Finding, Patch
 from bench.analysis.statements import normalise
 from bench.analysis.wording import number, percent, treatment
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bench.model.facts import StatementFacts
 
 RULE = "SV03-work-mem"
+BLOCK = 8 * KIB
 LARGE_SHARE = 0.8
 """Of memory that all sessions may take together, above which work_mem is for one role or statement only."""
 
@@ -46,7 +47,7 @@ def find(context: Context) -> list[Finding]:
 
 def _finding(context: Context, spilled: float, fact: StatementFacts, where: str) -> Finding:
     now = amount_in_force(context.run.settings, "work_mem") or 0.0
-    wanted = work_mem_for_spill(spilled)
+    wanted = enough_mb(spilled / KIB) * MIB
     connections = amount_in_force(context.run.settings, "max_connections") or 0.0
     evidence: dict[str, Any] = {
         "treatment": where,
