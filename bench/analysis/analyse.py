@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bench.analysis.summary import TrialSummary
     from bench.analysis.tuning.outcome import TuningOutcome
     from bench.design.plan import Plan, Trial
-    from bench.model.facts import PlanFact, RunFacts, TrialFacts
+    from bench.model.facts import HostSummary, PlanFact, RunFacts, TrialFacts
     from bench.model.sample import Samples
     from bench.model.scenario import Scenario
 
@@ -57,6 +57,8 @@ def analyse(
     scenarios: Mapping[str, Scenario],
     trials: Iterable[TrialData],
     beside: Sequence[PlanFact] = (),
+    *,
+    host: HostSummary | None = None,
 ) -> Analysis:
     """Analyse a run, trial by trial, so that the samples of only one of them are in memory.
 
@@ -70,7 +72,7 @@ def analyse(
     for trial, facts, samples, explained in trials:
         summaries.append(summarise(trial, facts, samples, scenarios[trial.id]))
         plans.extend(explained)
-    return conclude(run, plan, scenario, summaries, [*plans, *beside])
+    return conclude(run, plan, scenario, summaries, [*plans, *beside], host)
 
 
 def conclude(
@@ -79,6 +81,7 @@ def conclude(
     scenario: Scenario,
     summaries: Sequence[TrialSummary],
     plans: Sequence[PlanFact],
+    host: HostSummary | None = None,
 ) -> Analysis:
     """Analyse a run whose trials were summarised already, as a live run does after each trial."""
     measured = measure_run(summaries, plan, [operation.name for operation in scenario.operation])
@@ -94,7 +97,7 @@ def conclude(
     else:
         verdict = judge(measurements, scenario, [*answer.recommended, *reported], plans)
     distinct = _distinct(plans)
-    context = Context(run, scenario, measurements, summaries, distinct, verdict, answer, capacity)
+    context = Context(run, scenario, measurements, summaries, distinct, verdict, answer, capacity, host)
     return Analysis(tuple(measurements), find_all(context), verdict, answer, tuple(summaries), distinct, capacity)
 
 

@@ -41,6 +41,16 @@ def cpu_share(summary: TrialSummary) -> float:
     return max(shares, default=0.0)
 
 
+def busy_share(summary: TrialSummary) -> float | None:
+    """Return the share of time in which the busiest worker had something to do, with a core or waiting for one."""
+    shares = [
+        (worker.cpu_s + worker.queued_s) / worker.wall_s
+        for worker in summary.facts.workers
+        if worker.wall_s > 0 and worker.queued_s is not None
+    ]
+    return max(shares, default=None)
+
+
 def pooler_share(summary: TrialSummary) -> float | None:
     """Return the CPU share of one core of the pooler's busiest process, None where it is unknown."""
     pooler = summary.facts.pooler
@@ -50,16 +60,22 @@ def pooler_share(summary: TrialSummary) -> float | None:
     return _share(busiest, pooler.since_ns, pooler.until_ns)
 
 
+def server_share(summary: TrialSummary) -> float | None:
+    """Return the CPU share of the server's processes, of all cores; None where it is unknown."""
+    server = summary.facts.server
+    share = None if server is None else _share(server.cpu_s, server.since_ns, server.until_ns)
+    return None if share is None else share / summary.facts.cores
+
+
 def machine_share(summary: TrialSummary) -> float | None:
     """Return the CPU share of workers, pooler and server together, of all cores; None without the server's."""
-    server = summary.facts.server
-    server_cpu = None if server is None else _share(server.cpu_s, server.since_ns, server.until_ns)
-    if server_cpu is None:
+    server = server_share(summary)
+    if server is None:
         return None
     workers = sum(worker.cpu_s / worker.wall_s for worker in summary.facts.workers if worker.wall_s > 0)
     pooler = summary.facts.pooler
     pooler_cpu = None if pooler is None else _share(pooler.cpu_s, pooler.since_ns, pooler.until_ns)
-    return (workers + (pooler_cpu or 0.0) + server_cpu) / summary.facts.cores
+    return server + (workers + (pooler_cpu or 0.0)) / summary.facts.cores
 
 
 def _share(cpu_s: float | None, since_ns: int, until_ns: int) -> float | None:

@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 
     from bench.model.endpoint import Endpoint
 
+POOLER_SETTINGS = (
+    "max_client_conn",
+    "min_pool_size",
+    "reserve_pool_size",
+    "max_db_connections",
+    "query_wait_timeout",
+    "server_idle_timeout",
+    "server_lifetime",
+)
+"""What is kept of SHOW CONFIG: limits and timeouts, no places and no names."""
+
 
 def _cpu_s(process: psutil.Process | None, *, children: bool) -> dict[int, float]:
     """CPU seconds by process id of a process and, where asked, of its children."""
@@ -136,6 +147,7 @@ class PoolerObserver:
             self._connections.append(open_connection(console, row_factory=dict_row))
         self._load = load
         self._processes = [psutil.Process(pid) for _, pid in poolers if pid]
+        self._servers: set[int] = set()
         self._before = self._read()
 
     def close(self) -> None:
@@ -161,8 +173,14 @@ class PoolerObserver:
         cpu_s = {pid: used for process in self._processes for pid, used in _cpu_s(process, children=False).items()}
         return time.monotonic_ns(), totals, cpu_s
 
+    def _server_pids(self) -> set[int]:
+        """Process ids of the load's server connections that are logged in."""
+        rows = (row for row in self._show("SERVERS") if row["database"] == self._load.dbname)
+        return {int(row["remote_pid"]) for row in rows if row["user"] == self._load.user and int(row["remote_pid"])}
+
     def begin(self) -> None:
         """Take the reading that the differences start from."""
+        self._servers = self._server_pids()
         self._before = self._read()
 
     def end(self, start_ns: int, *, mode: str, pool_size: int, max_prepared_statements: int) -> PoolerFacts:
@@ -171,6 +189,8 @@ class PoolerObserver:
         until_ns, after, cpu_now = self._read()
         version = self._show("VERSION")[0]
         used = [cpu_now[pid] - cpu[pid] for pid in cpu.keys() & cpu_now.keys()]
+        servers = self._server_pids()
+        config = {row["key"]: row["value"] for row in self._show("CONFIG")}
         return PoolerFacts(
             version=str(next(iter(version.values()))),
             mode=mode,
@@ -184,6 +204,8 @@ class PoolerObserver:
             processes=len(self._connections),
             since_ns=since_ns - start_ns,
             until_ns=until_ns - start_ns,
+            settings={name: config[name] for name in POOLER_SETTINGS if name in config},
+            servers_replaced=min(len(servers - self._servers), len(self._servers - servers)),
         )
 
     def _rss_bytes(self) -> int | None:

@@ -67,10 +67,10 @@ def derive(run: Path | str, results_root: Path, reports_root: Path, progress: Pr
     if ran.plan.design == "tune":
         start = treat(ran.raw, {}, ran.source)
         analysis = analyse_tuning(
-            reader.facts, ran.plan, start, ran.treated, stored, reader.tuning, reader.explained.plans
+            reader.facts, ran.plan, start, ran.treated, stored, reader.tuning, beside, host=reader.host
         )
     else:
-        analysis = analyse(reader.facts, ran.plan, ran.scenario, ran.treated, stored, beside)
+        analysis = analyse(reader.facts, ran.plan, ran.scenario, ran.treated, stored, beside, host=reader.host)
     reader.write_derived(analysis.measurements, analysis.findings, analysis.verdict)
     if analysis.tuning is not None:
         advised = treat(ran.raw, analysis.tuning.change.scenario, ran.source)
@@ -101,6 +101,7 @@ def _render(reader: RunReader, scenario: Scenario, analysis: Analysis, reports_r
         trials=analysis.summaries,
         plans=analysis.plans,
         indexes=reader.explained.indexes,
+        tuning=analysis.tuning,
         files=tuple(_files(reader, folder.resolve())),
     )
     return publish(material, reports_root)

@@ -47,7 +47,7 @@ def read_block(run: str | Path, results_root: Path, budgets: Sequence[str] = (),
     scenario = decode(raw, ran.source) if budgets else ran.scenario
     trials = list(reader.trials())
     stored = ((each.trial, each.facts, each.samples(), each.plans()) for each in trials if each.failure is None)
-    analysis = analyse(reader.facts, ran.plan, scenario, ran.treated, stored)
+    analysis = analyse(reader.facts, ran.plan, scenario, ran.treated, stored, host=reader.host)
     failed = sum(each.failure is not None for each in trials)
     return Side(
         name=name or reader.run_id,

@@ -11,14 +11,15 @@ import msgspec
 
 from bench.analysis.tuning.analyse import first_look
 from bench.analysis.tuning.candidate import COMBINATION, Tuning
+from bench.analysis.tuning.indexes import from_plans
 from bench.analysis.tuning.options import from_options
 from bench.analysis.tuning.outcome import judge_tuning
-from bench.analysis.tuning.plans import from_plans
 from bench.analysis.tuning.propose import enlist, from_findings, single_out
 from bench.analysis.tuning.sides import scouting_trials
 from bench.design.plan import Plan, treat, trial_seconds
 from bench.design.scouting import pool_sizes
 from bench.environment.embedded import Where
+from bench.environment.host import describe_host
 from bench.environment.populations import read_populations
 from bench.environment.tuning.relations import read_relations
 from bench.experiment.derive import derive
@@ -175,7 +176,9 @@ class _Tuning:
 
     def _list(self, sizes: tuple[int, ...]) -> None:
         writer = self._writer
-        looked = first_look(writer.facts, writer.plan, self._start, self._sitting.summaries, self._plans)
+        looked = first_look(
+            writer.facts, writer.plan, self._start, self._sitting.summaries, self._plans, describe_host()
+        )
         ideas, refused = from_findings(looked.findings)
         ideas += from_plans(self._start, self._plans, read_relations(self._target.admin))
         ideas += from_options(self._start, looked.answer, sizes, self._sitting.cores)

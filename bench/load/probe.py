@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PERIOD_NS = 10_000_000
 """Ten milliseconds: one wake-up in a hundred operations at 10,000/s."""
+_SCHEDSTAT = Path("/proc/self/schedstat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Reading:
     t_ns: int
     cpu_s: float
     opened: int
+    queued_s: float | None
+    """Time in which this thread could run and had no core, since it began; None where the kernel does not tell."""
 
 
 class Probe:
@@ -56,7 +59,7 @@ class Probe:
         gc.callbacks.remove(self._on_gc)
 
     def _read(self) -> Reading:
-        return Reading(self._timetable.now(), time.process_time(), self._opened())
+        return Reading(self._timetable.now(), time.process_time(), self._opened(), _queued_s())
 
     def _begin(self, instant_ns: int) -> None:
         self._first = self._read()
@@ -89,6 +92,13 @@ class Probe:
         last = self._last or self._read()
         return (last.t_ns - first.t_ns) / 1e9, last.cpu_s - first.cpu_s, last.opened - first.opened
 
+    def queued_s(self) -> float | None:
+        """Return seconds of the window in which the event loop was ready to run and others had the cores."""
+        first, last = self._first, self._last or self._read()
+        if first is None or first.queued_s is None or last.queued_s is None:
+            return None
+        return last.queued_s - first.queued_s
+
     def lag_ns(self, quantile: float) -> int:
         """Return a quantile of the lag in ns; 0 where the window was too short for a single wake-up."""
         if not self._lags:
@@ -107,3 +117,11 @@ class Probe:
         if found is None:
             raise SetupError("this kernel does not tell the peak memory of a process", remedy="Run on Linux.")
         return int(found[1]) * 1024
+
+
+def _queued_s() -> float | None:
+    """Return the main thread's time on the run queue (kernel documentation, sched-stats: second field, in ns)."""
+    try:
+        return int(_SCHEDSTAT.read_text().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return None

@@ -153,6 +153,7 @@ async def _run(job: Job, pipe: Connection) -> Done:
                 pool_size=share.pool_size,
                 clients=share.clients,
                 cpu_s=cpu_s,
+                queued_s=probe.queued_s(),
                 wall_s=wall_s,
                 loop_lag_p50_ns=probe.lag_ns(0.5),
                 loop_lag_p99_ns=probe.lag_ns(0.99),

@@ -48,6 +48,8 @@ class WorkerFacts(_Facts, frozen=True):
     """Operations the least used connection had served when the window began (prepare threshold check)."""
     retries: dict[str, int] = {}
     """Attempts that lost against others and were made again, by operation, over the whole trial."""
+    queued_s: float | None = None
+    """Time in which it could run and others had the cores; None where the kernel does not tell."""
     host: str = ""
     """Name of the worker's machine; empty where it is the machine of the run."""
 
@@ -83,6 +85,10 @@ class PoolerFacts(_Facts, frozen=True):
     since_ns: int = 0
     until_ns: int = 0
     """Instants of the two readings, since the trial's start: per-operation figures count operations between these."""
+    settings: dict[str, str] = {}
+    """What SHOW CONFIG says of limits and timeouts, by pgBouncer's own names."""
+    servers_replaced: int | None = None
+    """Server connections of the first reading that others had replaced at the second; None where nobody looked."""
 
 
 class StatementFacts(_Facts, frozen=True):

@@ -1,8 +1,15 @@
-"""What a proposal for an index has to know of a table: its indexes and partitions."""
+"""What a proposal for an index has to know of a table: its columns, indexes and partitions."""
 
 from __future__ import annotations
 
 import msgspec
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """What ANALYZE knows of a column. ``correlation`` of its values with their place in the table, -1 to 1."""
+
+    width_bytes: int = 0
+    correlation: float = 0.0
 
 
 class Relation(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,3 +23,4 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True):
     rows: float = 0.0
     indexes: tuple[str, ...] = ()
     """Definitions as the server writes them; of invalid ones none."""
+    columns: dict[str, Column] = {}

@@ -23,6 +23,7 @@ from bench.report.sections.splits import draw_splits
 from bench.report.sections.sweep import Sweep, all_operations
 from bench.report.sections.sweep_gallery import draw_sweep
 from bench.report.sections.timelines import draw_timelines
+from bench.report.sections.tuning import draw_tuning
 from bench.report.words import shorten, varied_keys
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ def build_document(material: Material) -> Document:
     )
     recommendations = recommend(material.findings)
     doubts = gather(run, measurements, varied)
+    tuned = draw_tuning(material.tuning, material.trials, material.scenario)
     galleries = (
+        *(() if tuned is None else (tuned,)),
         draw_sweep(sweep, draw_costs(material.answer)),
         draw_distributions(material.trials, chosen, varied),
         draw_splits(sweep.measurements, chosen, varied),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from bench.analysis.answer import Answer
     from bench.analysis.measurement import Finding, Measurement, Verdict
     from bench.analysis.summary import TrialSummary
+    from bench.analysis.tuning.outcome import TuningOutcome
     from bench.design.plan import Plan
     from bench.model.facts import HostSummary, PlanFact, RunFacts
     from bench.model.indexes import IndexFact
@@ -34,4 +35,5 @@ class Material:
     trials: Sequence[TrialSummary] = ()
     plans: Sequence[PlanFact] = ()
     indexes: Sequence[IndexFact] = ()
+    tuning: TuningOutcome | None = None
     files: Sequence[RawFile] = ()

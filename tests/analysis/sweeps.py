@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from bench.analysis.analyse import Analysis
     from bench.analysis.summary import TrialSummary
+    from bench.model.facts import HostSummary
     from bench.model.scenario import Scenario
 
 
@@ -42,6 +43,8 @@ def sweep(
     plans: Sequence[Any] = (),
     release_share: float = 0.0,
     outcome: Outcome = Outcome.OK,
+    host: HostSummary | None = None,
+    run: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Analysis:
     """Analyse ``curves[clients][size]``, the throughput of each trial; ``facts`` by size, ``base`` for the pool."""
@@ -54,4 +57,4 @@ def sweep(
             treatments.append(treated)
             summaries += trials_of(treated, throughputs, (facts or {}).get(size), release_share, outcome)
     whole = scenario(load={"model": "closed", "clients": max(curves)}, pool=base, **options)
-    return conclude(run_facts(), plan_of(*treatments), whole, summaries, plans)
+    return conclude(run_facts(**(run or {})), plan_of(*treatments), whole, summaries, plans, host)

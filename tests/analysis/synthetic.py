@@ -31,7 +31,7 @@ def scenario(
     *,
     load: Mapping[str, Any] | None = None,
     pool: Mapping[str, Any] | None = None,
-    pooler: str = "pgbouncer",
+    pooler: str | Mapping[str, Any] = "pgbouncer",
     budgets: Sequence[str] = (),
     operations: Sequence[Mapping[str, Any]] = ({"name": "lookup", "sql": LOOKUP},),
     warmup: str = "500ms",
@@ -44,7 +44,7 @@ def scenario(
         "operation": [dict(operation) for operation in operations],
         "load": dict(load or {"model": "closed", "clients": 10}),
         "pool": {"size": 10, **(pool or {})},
-        "pooler": {"kind": pooler},
+        "pooler": {"kind": pooler} if isinstance(pooler, str) else dict(pooler),
         "run": {"warmup": warmup, "window": window, "replicates": replicates},
         "budgets": list(budgets),
     }

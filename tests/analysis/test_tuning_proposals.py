@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.analysis.measurement import Patch
+from bench.analysis.measurement import Finding, Patch
 from bench.analysis.tuning.candidate import Candidate
+from bench.analysis.tuning.indexes import from_plans
 from bench.analysis.tuning.patches import read_patch
-from bench.analysis.tuning.plans import from_plans
-from bench.analysis.tuning.propose import Idea, single_out
+from bench.analysis.tuning.propose import Idea, from_findings, single_out
 from bench.model.change import Change
 from bench.model.facts import PlanFact
-from bench.model.relations import Relation
+from bench.model.relations import Column, Relation
 from bench.model.sql_script import split_statements
 from tests.analysis.synthetic import scenario
 
@@ -55,11 +55,9 @@ def test_quoted_text_never_ends_a_statement(texts: list[str]) -> None:
     assert split_statements(";\n".join(quoted)) == tuple(quoted)
 
 
-def _ideas(node: dict[str, object], relation: Relation, **document: object) -> list[Change]:
+def _ideas(node: dict[str, object], relation: Relation, sql: str = "") -> list[Change]:
     plan = {"Startup Cost": 0, "Total Cost": 9, "Plan Rows": 5, "Plan Width": 1, "Actual Loops": 1, **node}
-    fact = PlanFact(
-        operation="lookup", role="app", kind="custom", sql="", arguments=(), document={"Plan": plan, **document}
-    )
+    fact = PlanFact(operation="lookup", role="app", kind="custom", sql=sql, arguments=(), document={"Plan": plan})
     ideas = from_plans(scenario(), [fact], {relation.name: relation, "logs": LOGS})
     return [idea.candidate.change for idea in ideas]
 
@@ -90,25 +88,108 @@ def test_a_partition_s_index_is_made_for_all_partitions_of_its_root() -> None:
     assert change.sql[0] == "CREATE INDEX ix_logs_actor ON logs USING btree (actor)"
 
 
+@pytest.mark.parametrize(
+    ("sql", "condition", "index"),
+    [
+        (
+            "SELECT id FROM t WHERE kind = $1 AND status = 'open'",
+            "((kind = 7) AND (status = 'open'::text))",
+            "ix_t_kind_status_open ON t USING btree (kind) WHERE status = 'open'",
+        ),
+        (
+            "SELECT id FROM t WHERE status = 'open' AND day > $1",
+            "((day > '2024-01-01'::date) AND (status = 'open'::text))",
+            "ix_t_day_status_open ON t USING btree (day) WHERE status = 'open'",
+        ),
+        (
+            "SELECT id FROM t WHERE kind = $1 AND gone IS NULL",
+            "((gone IS NULL) AND (kind = 7))",
+            "ix_t_kind_gone_is_null ON t USING btree (kind) WHERE gone IS NULL",
+        ),
+        (
+            "SELECT id FROM t WHERE done = false",
+            "(done = false)",
+            "ix_t_done_done_false ON t USING btree (done) WHERE done = false",
+        ),
+    ],
+)
+def test_what_the_statement_itself_fixes_becomes_the_predicate_of_a_partial_index(
+    sql: str, condition: str, index: str
+) -> None:
+    changes = _ideas({**SCAN, "Filter": condition}, TABLE, sql)
+    assert f"CREATE INDEX {index}" in [change.sql[0] for change in changes]
+
+
+def test_an_argument_is_no_predicate() -> None:
+    changes = _ideas({**SCAN, "Filter": "(status = 'open'::text)"}, TABLE, "SELECT id FROM t WHERE status = $1")
+    assert [change.sql[0] for change in changes] == ["CREATE INDEX ix_t_status ON t USING btree (status)"]
+
+
+@pytest.mark.parametrize(
+    ("correlation", "rows", "proposed"),
+    [(0.99, 50_000, True), (-0.95, 50_000, True), (0.89, 50_000, False), (0.99, 9_000, False)],
+)
+def test_brin_is_for_a_range_of_a_column_in_the_order_of_a_large_table(
+    correlation: float, rows: float, *, proposed: bool
+) -> None:
+    table = Relation(schema="public", name="t", rows=rows, columns={"day": Column(correlation=correlation)})
+    changes = _ideas({**SCAN, "Filter": "(day > '2024-01-01'::date)"}, table)
+    assert ("CREATE INDEX ix_t_day_brin ON t USING brin (day)" in [change.sql[0] for change in changes]) is proposed
+
+
+FETCH = {"Node Type": "Index Scan", "Relation Name": "t", "Index Name": "ix_t_kind", "Actual Rows": 60, "Plan Rows": 60}
+INDEXED = Relation(
+    schema="public",
+    name="t",
+    indexes=("CREATE INDEX ix_t_kind ON public.t USING btree (kind, day DESC)",),
+    columns={"id": Column(width_bytes=8), "kind": Column(width_bytes=4), "day": Column(width_bytes=4),
+             "word": Column(width_bytes=33), "doc": Column(width_bytes=900)},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows", "included"),
+    [
+        ("SELECT word, id FROM t WHERE kind = $1", 60, "id, word"),
+        ("SELECT t.word FROM t WHERE t.kind = $1 ORDER BY t.id", 60, "id, word"),
+        ("SELECT word FROM t WHERE kind = $1", 5, None),
+        ("SELECT kind, day FROM t WHERE kind = $1", 60, None),
+        ("SELECT * FROM t WHERE kind = $1", 60, None),
+        ("SELECT doc FROM t WHERE kind = $1", 60, None),
+        ("SELECT t.word FROM t JOIN u ON u.id = t.id WHERE kind = $1", 60, None),
+    ],
+)
+def test_a_covering_index_holds_what_a_statement_fetches_row_by_row(sql: str, rows: int, included: str | None) -> None:
+    changes = _ideas({**FETCH, "Actual Rows": rows, "Plan Rows": rows}, INDEXED, sql)
+    wanted = f"ON t USING btree (kind, day DESC) INCLUDE ({included})"
+    assert [change.sql[0].partition(" ON t")[2] for change in changes] == ([wanted[4:]] if included else [])
+
+
 def test_a_scan_that_keeps_most_rows_is_left_alone() -> None:
     node = {**SCAN, "Actual Rows": 90_000, "Plan Rows": 90_000, "Filter": "(state = 'CA'::text)"}
     assert _ideas(node, TABLE) == []
 
 
-def test_an_estimate_far_off_asks_for_statistics() -> None:
-    node = {"Node Type": "Seq Scan", "Relation Name": "t", "Actual Rows": 5_000}
-    assert _ideas(node, TABLE) == [Change(sql=("ANALYZE t",))]
-
-
-def test_a_sort_on_disk_asks_for_three_times_its_size() -> None:
-    node = {"Node Type": "Sort", "Actual Rows": 5, "Sort Space Type": "Disk", "Sort Space Used": 9_000}
-    assert _ideas(node, TABLE) == [Change(server={"work_mem": "32MB"})]
-
-
-def test_compiling_that_takes_most_of_the_time_asks_for_jit_off() -> None:
-    jit = {"Timing": {"Total": 80.0}}
-    node = {"Node Type": "Result", "Actual Rows": 1}
-    assert _ideas(node, TABLE, **{"JIT": jit, "Execution Time": 100.0}) == [Change(server={"jit": "off"})]
+@pytest.mark.parametrize(
+    ("kind", "text", "status", "reason"),
+    [
+        ("postgresql.conf", "max_connections = 300", "measured", "a limit"),
+        ("pgbouncer.ini", "query_wait_timeout = 5", "measured", "a limit"),
+        ("postgresql.conf", "random_page_cost = 1.1", "rule of thumb", "a rule of thumb"),
+        ("postgresql.conf", "work_mem = 64MB", "measured", None),
+        ("scenario", "[pool]\nsize = 8", "rule of thumb", None),
+    ],
+)
+def test_what_pairs_of_trials_could_not_decide_is_listed_and_not_tried(
+    kind: Kind, text: str, status: str, reason: str | None
+) -> None:
+    finding = Finding(
+        rule="r", severity="info", status=status, summary="s", evidence={}, remedy="m", source="x",
+        patch=Patch(kind=kind, text=text, rollback=""),
+    )  # fmt: skip
+    ideas, refused = from_findings([finding])
+    assert len(ideas) == (reason is None)
+    assert [one.reason.partition(":")[0] for one in refused] == ([reason] if reason else [])
 
 
 def _idea(title: str) -> Idea:

@@ -31,6 +31,17 @@ def probed(work: Callable[[TimerfdTimetable, int, int], Awaitable[None]], opened
     return uvloop.run(run())
 
 
+def test_a_window_without_work_has_no_time_on_the_run_queue_to_speak_of() -> None:
+    async def nothing(*_: object) -> None:
+        pass
+
+    probe = probed(nothing)
+    wall_s, cpu_s, _ = probe.window()
+    queued_s = probe.queued_s()
+    assert queued_s is not None
+    assert 0 <= queued_s <= wall_s - cpu_s
+
+
 def burn(cpu_s: float) -> None:
     """Use the processor for so long, whatever else uses it."""
     until = time.process_time() + cpu_s

@@ -9,11 +9,10 @@ from bench.analysis.findings import (
     budget_missed,
     capacity,
     cold_start,
-    generator_saturated,
+    driver,
     littles_law,
-    pool_oversized,
-    pooler_saturated,
-    reset_query_cost,
+    pool,
+    server,
 )
 from bench.analysis.findings.plans import find_in_plans
 
@@ -28,10 +27,9 @@ RULES: tuple[Callable[[Context], list[Finding]], ...] = (
     capacity.find,
     budget_missed.find,
     best_pool_size.find,
-    pool_oversized.find,
-    generator_saturated.find,
-    pooler_saturated.find,
-    reset_query_cost.find,
+    *pool.RULES,
+    *driver.RULES,
+    *server.RULES,
     cold_start.find,
 )
 

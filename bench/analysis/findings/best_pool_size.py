@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis.answer import telling_levels
-from bench.analysis.limits import CEILINGS
 from bench.analysis.measurement import Finding, Patch
 from bench.analysis.wording import treatment
 
@@ -84,8 +83,7 @@ def _ceiling(context: Context, subject: SubjectAnswer) -> str:
     """Keep anyone from reading the answer as advice to add connections to what is already at its limit."""
     top = subject.loads[-1]
     measurement = context.of({**subject.levels, top.key: top.load, "pool.size": subject.recommended or 0})
-    codes = {caveat.code for caveat in measurement.caveats} if measurement else set()
-    reached = [ceiling for code, ceiling in CEILINGS.items() if code in codes]
-    if not reached:
+    known = context.bottleneck(measurement) if measurement else None
+    if known is None or known.kind == "pool":
         return ""
-    return f" At this size the throughput is {' and '.join(reached)}: a bigger pool cannot lift it."
+    return f" At this size {known.reason}, so the throughput is its ceiling: a bigger pool cannot lift it."

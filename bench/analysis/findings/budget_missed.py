@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.analysis.limits import CEILINGS
 from bench.analysis.measurement import ALL_OPERATIONS, Finding
 from bench.analysis.reported import REPORTED
 from bench.analysis.split import PARTS
@@ -16,6 +15,7 @@ from bench.analysis.wording import estimate, quantity, treatment
 from bench.model.budget import SHARES, parse_budget
 
 if TYPE_CHECKING:
+    from bench.analysis.bottleneck import Bottleneck
     from bench.analysis.findings.context import Context
     from bench.analysis.measurement import Line, Measurement
     from bench.stats.estimate import Estimate
@@ -69,6 +69,8 @@ def _finding(context: Context, lines: list[Line]) -> Finding:
     unit = "%" if metric in SHARES else worst.unit
     limit = quantity(worst.limit, unit)
     measurement = context.of(worst.treatment, worst.operation)
+    overall = context.of(worst.treatment)
+    held_back_by = context.bottleneck(overall) if overall else None
     parts = _parts(measurement)
     evidence: dict[str, Any] = {
         "observed": worst.observed,
@@ -90,7 +92,7 @@ def _finding(context: Context, lines: list[Line]) -> Finding:
         status="measured" if metric in _OF_WORK or (measurement and not _is_reported(measurement)) else "reported",
         summary=f"{worst.budget} is missed for {what}: {seen}, limit {limit}",
         evidence=evidence,
-        remedy=_remedy(metric, measurement, parts),
+        remedy=_remedy(metric, measurement, parts, held_back_by),
         source="Budget of the scenario; intervals over trials (mean of all parts: latency split).",
     )
 
@@ -104,7 +106,9 @@ def _parts(measurement: Measurement | None) -> dict[str, Estimate]:
     return {part: metrics[f"split.{part}"] for part in PARTS if f"split.{part}" in metrics}
 
 
-def _remedy(metric: str, measurement: Measurement | None, parts: dict[str, Estimate]) -> str:
+def _remedy(
+    metric: str, measurement: Measurement | None, parts: dict[str, Estimate], held_back_by: Bottleneck | None
+) -> str:
     if metric in _OF_WORK:
         return _OF_WORK[metric]
     if measurement is None or _is_reported(measurement):
@@ -118,10 +122,7 @@ def _remedy(metric: str, measurement: Measurement | None, parts: dict[str, Estim
     if not known:
         return "Run two replicates or more, so that the latency split shows where the time goes."
     largest = max(known, key=lambda part: known[part])
-    reached = [CEILINGS[caveat.code] for caveat in measurement.caveats if caveat.code in CEILINGS]
-    if reached and largest in ("pool_wait", "pooler_wait"):
+    if largest in ("pool_wait", "pooler_wait") and held_back_by is not None and held_back_by.kind != "pool":
         # Too small a pool and a saturated system look alike in the queue; only one of them is cured by connections.
-        return (
-            f"Operations queue, but the throughput is {' and '.join(reached)}: do not raise the pool; lower the load."
-        )
+        return f"Operations queue, but {held_back_by.reason}: do not raise the pool; lower the load."
     return _REMEDIES[largest]

@@ -24,12 +24,17 @@ if TYPE_CHECKING:
     from bench.analysis.tuning.candidate import Tuning
     from bench.analysis.tuning.outcome import TuningOutcome
     from bench.design.plan import Plan
-    from bench.model.facts import PlanFact, RunFacts
+    from bench.model.facts import HostSummary, PlanFact, RunFacts
     from bench.model.scenario import Level, Scenario
 
 
 def first_look(
-    run: RunFacts, plan: Plan, scenario: Scenario, summaries: Sequence[TrialSummary], plans: Sequence[PlanFact]
+    run: RunFacts,
+    plan: Plan,
+    scenario: Scenario,
+    summaries: Sequence[TrialSummary],
+    plans: Sequence[PlanFact],
+    host: HostSummary | None = None,
 ) -> Analysis:
     """Analyse the trials from which the ideas come, as if they were a run of their own."""
     seen = scouts(summaries)
@@ -40,7 +45,7 @@ def first_look(
         treatments=tuple(one for one in plan.treatments if one.get(CHANGE) == SCOUT),
         design="adaptive",
     )
-    return conclude(run, part, scenario, seen, plans)
+    return conclude(run, part, scenario, seen, plans, host)
 
 
 def analyse_tuning(
@@ -51,6 +56,8 @@ def analyse_tuning(
     trials: Iterable[TrialData],
     tuning: Tuning,
     beside: Sequence[PlanFact] = (),
+    *,
+    host: HostSummary | None = None,
 ) -> Analysis:
     """Analyse a stored tuning; the same files give the same answer."""
     summaries: list[TrialSummary] = []
@@ -59,7 +66,7 @@ def analyse_tuning(
         summaries.append(summarise(trial, facts, samples, scenarios[trial.id]))
         if trial.treatment.get(CHANGE) == SCOUT:
             first.extend(explained)
-    looked = first_look(run, plan, scenario, summaries, [*first, *beside])
+    looked = first_look(run, plan, scenario, summaries, [*first, *beside], host)
     outcome = judge_tuning(tuning, scenario, summaries)
     measurements = measure_run(summaries, plan, [operation.name for operation in scenario.operation])
     answer = Answer(headline=headline(outcome), subjects=(), formula=None, recommended=_recommended(plan, outcome))

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 ASYNCPG = "https://magicstack.github.io/asyncpg/current/api/index.html#connection-pools"
 PGBOUNCER = "https://www.pgbouncer.org/config.html"
-STATEMENTS = 200
-"""Prepared statements that pgBouncer keeps for a server connection, its own default since 1.24."""
-CACHE = 100
-"""Prepared statements that asyncpg keeps for a connection, its own default."""
 
 
 def from_options(scenario: Scenario, answer: Answer, sizes: tuple[int, ...], cores: int) -> list[Idea]:
@@ -84,11 +80,6 @@ def _pooler(scenario: Scenario, cores: int) -> Iterator[Idea]:
     if pooler.size is None and formula < pool.size and pooler.mode == "transaction":
         why = f"{pool.size} server connections for {cores} cores: fewer at the pooler queue outside the server"
         yield _idea(2, scenario, "pooler.size", formula, why, f"{PGBOUNCER} (default_pool_size); 2 x cores + 1")
-    if pooler.max_prepared_statements == 0 and pool.statement_cache > 0:
-        why = "the pooler keeps no prepared statements, so that every execution is parsed and planned anew"
-        yield _idea(
-            1, scenario, "pooler.max_prepared_statements", STATEMENTS, why, f"{PGBOUNCER} (max_prepared_statements)"
-        )
 
 
 def _driver(scenario: Scenario) -> Iterator[Idea]:
@@ -105,19 +96,6 @@ def _driver(scenario: Scenario) -> Iterator[Idea]:
             ASYNCPG,
             "Only where no operation leaves session state behind: SET, LISTEN, advisory locks, open cursors.",
         )
-    if pool.statement_cache == 0:
-        why = "without a statement cache every execution is parsed and planned anew"
-        yield _idea(1, scenario, "pool.statement_cache", CACHE, why, ASYNCPG)
     if not pool.prewarm:
         why = "connections are opened on demand, by the first users"
         yield _idea(2, scenario, "pool.prewarm", True, why, f"{ASYNCPG} (min_size)")
-    if not pool.autocommit and pool.driver == "psycopg" and not any(one.is_transaction for one in scenario.operation):
-        why = "single statements are wrapped in BEGIN and COMMIT, which are round trips of their own"
-        yield _idea(
-            1,
-            scenario,
-            "pool.autocommit",
-            True,
-            why,
-            "https://www.psycopg.org/psycopg3/docs/basic/transactions.html#autocommit-transactions",
-        )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bench.analysis.configuration.setting import RULE_OF_THUMB
 from bench.analysis.measurement import ALL_OPERATIONS
 from bench.analysis.tuning.candidate import Candidate, NotTried
 from bench.analysis.tuning.patches import read_patch
@@ -14,10 +15,12 @@ from bench.analysis.tuning.patches import read_patch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from bench.analysis.measurement import Finding
+    from bench.analysis.measurement import Finding, Patch
     from bench.model.change import Change
 
 _SEVERITIES = ("high", "warning", "info")
+LIMITS = frozenset({"max_connections", "max_client_conn", "query_wait_timeout"})
+"""Settings that refuse or give up something: no response time shows them before they are reached."""
 
 
 class Idea(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +40,9 @@ def from_findings(findings: Iterable[Finding]) -> tuple[list[Idea], list[NotTrie
             change = read_patch(finding.patch)
         except ValueError as error:
             refused.append(NotTried(title=f"{finding.rule}: {finding.summary}", reason=str(error)))
+            continue
+        if reason := _not_worth_trying(finding, change):
+            refused.append(NotTried(title=title_of(change), reason=reason))
             continue
         operation = finding.evidence.get("operation")
         ideas.append(
@@ -58,12 +64,50 @@ def from_findings(findings: Iterable[Finding]) -> tuple[list[Idea], list[NotTrie
     return ideas, refused
 
 
+def _not_worth_trying(finding: Finding, change: Change) -> str | None:
+    """Say why pairs of trials could not tell anything about a patch, or would only cost time."""
+    settings = change.pooler.keys() | change.server.keys()
+    if settings and settings <= LIMITS:
+        return "a limit: it changes no response time until it is reached"
+    if settings and finding.status == RULE_OF_THUMB:
+        return "a rule of thumb: nothing in this run shows that it matters"
+    return None
+
+
 def title_of(change: Change) -> str:
     """Name a change by what it sets: ``pool.size = 8``."""
     named = [
         f"{key} = {value}" for part in (change.scenario, change.pooler, change.server) for key, value in part.items()
     ]
     return "; ".join([*named, *(" ".join(statement.split()) for statement in change.sql)])
+
+
+def make_idea(  # noqa: PLR0913, PLR0917 - the parts of a candidate, most of them text
+    rank: int,
+    title: str,
+    rule: str,
+    why: str,
+    source: str,
+    change: Change,
+    patch: Patch,
+    operation: str,
+    caution: str = "",
+) -> Idea:
+    """Return an idea for one operation."""
+    return Idea(
+        rank=rank,
+        candidate=Candidate(
+            id="",
+            title=title,
+            rule=rule,
+            why=why,
+            source=source,
+            change=change,
+            patch=patch,
+            operation=operation,
+            caution=caution,
+        ),
+    )
 
 
 def single_out(ideas: Iterable[Idea], patterns: Sequence[str]) -> tuple[list[Idea], list[NotTried]]:

@@ -50,13 +50,13 @@ def draw_distributions(
     different = varied_keys(treatments)
     same = describe(treatments[0], [key for key in varied if key not in different])
     figures = [
-        _figure(
+        spectrum(
             "spectrum",
             "Response time by percentile" + (", all operations together" if len(_operations(sound)) > 1 else ""),
             [
                 (
                     describe(group[0].trial.treatment, different or varied),
-                    _histograms(group, ALL_OPERATIONS),
+                    histograms(group, ALL_OPERATIONS),
                     name == advised,
                 )
                 for name, group in shown
@@ -69,10 +69,10 @@ def draw_distributions(
         parts = [operations[i : i + _OPERATIONS_PER_CHART] for i in range(0, len(operations), _OPERATIONS_PER_CHART)]
         where = describe(groups[advised][0].trial.treatment, varied or None)
         figures += [
-            _figure(
+            spectrum(
                 f"spectrum-operations-{number}",
                 f"Response time by percentile and operation{f' ({number} of {len(parts)})' if len(parts) > 1 else ''}",
-                [(operation_name(name), _histograms(groups[advised], name), False) for name in part],
+                [(operation_name(name), histograms(groups[advised], name), False) for name in part],
                 f"Operation, with {where}",
             )
             for number, part in enumerate(parts, 1)
@@ -85,7 +85,8 @@ def _operations(trials: Sequence[TrialSummary]) -> list[str]:
     return list(dict.fromkeys(name for trial in trials for name in trial.operations if name != ALL_OPERATIONS))
 
 
-def _histograms(trials: Sequence[TrialSummary], operation: str) -> list[LogHistogram]:
+def histograms(trials: Sequence[TrialSummary], operation: str) -> list[LogHistogram]:
+    """Return the response times of one operation in each sound trial."""
     found = [
         trial.operations[operation].durations["response_time"].histogram()
         for trial in trials
@@ -116,9 +117,10 @@ def _load(group: Sequence[TrialSummary]) -> list[Level | None]:
     return [group[0].trial.treatment.get(key) for key in LOADS]
 
 
-def _figure(
+def spectrum(
     anchor: str, title: str, lines: Sequence[tuple[str, list[LogHistogram], bool]], row_title: str
 ) -> Figure | None:
+    """Draw response times by percentile, a line for each label with its trials; None where nothing was recorded."""
     filled = [(label, histograms, bold) for label, histograms, bold in lines if histograms]
     if not filled:
         return None

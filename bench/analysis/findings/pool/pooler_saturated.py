@@ -1,5 +1,6 @@
 """pooler-saturated: pgBouncer's single thread sets the ceiling.
 
+Trigger: pgBouncer above 90 % of one core and nothing else nearer to its limit (``bench.analysis.bottleneck``).
 Source: pgBouncer is single-threaded, one instance uses one core (https://www.pgbouncer.org/faq.html); its CPU time is
 read over the window.
 """
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.findings.context import throughput
 from bench.analysis.measurement import Finding
-from bench.analysis.saturation import pooler_share
 from bench.analysis.wording import percent, rate, treatment
 
 if TYPE_CHECKING:
@@ -21,23 +21,21 @@ RULE = "pooler-saturated"
 
 def find(context: Context) -> list[Finding]:
     """Warn where pgBouncer used its core up, and never advise a bigger pool against it."""
-    affected = [m for m in context.overall() if any(caveat.code == RULE for caveat in m.caveats)]
+    affected = context.limited_by("pooler")
     if not affected:
         return []
-    top = max(affected, key=throughput)
-    shares = [share for trial in context.trials(top) if (share := pooler_share(trial)) is not None]
-    share = max(shares, default=0.0)
+    top, known = affected[0]
     return [
         Finding(
             rule=RULE,
             severity="warning",
             status="measured",
-            summary=f"pgBouncer used {percent(share)} of its one core: {rate(throughput(top))} is its ceiling, "
-            "and a bigger pool cannot lift it",
+            summary=f"pgBouncer used {percent(known.load.pooler or 0.0)} of its one core: {rate(throughput(top))} is "
+            "its ceiling, and a bigger pool cannot lift it",
             evidence={
                 "treatment": treatment(top.treatment),
                 "throughput": top.metrics.get("throughput"),
-                "cpu_share_of_pooler": share,
+                **known.evidence,
                 "round_trips_per_operation": top.metrics.get("round_trips_per_operation"),
                 "treatments_affected": len(affected),
             },

@@ -1,8 +1,9 @@
 """generator-saturated: the load generator, not the database, sets the ceiling that was measured.
 
-Source: a single-threaded event loop above 85 % of a core, or 10 ms late at p99, no longer keeps its timetable; the
-share of CPU and the lag come from the worker itself (issues of psycopg #448 and others: client CPU decides on
-localhost).
+Trigger: the busiest worker above 85 % of a core, or its event loop 10 ms late at p99, or ready to run for 85 % of the
+time while others had the cores; and nothing else nearer to its limit (``bench.analysis.bottleneck``).
+Source: a single-threaded event loop that busy no longer keeps its timetable; the share of CPU and the lag come from the
+worker itself (issues of psycopg #448 and others: client CPU decides on localhost).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.findings.context import throughput
 from bench.analysis.measurement import Finding
-from bench.analysis.saturation import cpu_share
+from bench.analysis.saturation import IDLE_CPU
 from bench.analysis.wording import percent, rate, treatment
 
 if TYPE_CHECKING:
@@ -21,31 +22,31 @@ RULE = "generator-saturated"
 
 
 def find(context: Context) -> list[Finding]:
-    """Warn where the highest throughput of the run is the generator's."""
-    affected = [m for m in context.overall() if any(caveat.code == RULE for caveat in m.caveats)]
+    """Warn where the highest throughput that the generator holds back is its own."""
+    affected = context.limited_by("generator")
     if not affected:
         return []
-    top = max(affected, key=throughput)
+    top, known = affected[0]
     trials = context.trials(top)
-    lag_ns = max((worker.loop_lag_p99_ns for trial in trials for worker in trial.facts.workers), default=0)
-    share = max(map(cpu_share, trials), default=0.0)
     return [
         Finding(
             rule=RULE,
             severity="warning",
             status="measured",
             summary=f"The load generator is at its limit in {len(affected)} of {len(context.overall())} treatments "
-            f"(busiest worker {percent(share)} of a core): {rate(throughput(top))} is its ceiling, not the database's",
+            f"(busiest worker {percent(known.load.generator)} of a core): {rate(throughput(top))} is its ceiling, "
+            "not the database's",
             evidence={
                 "treatment": treatment(top.treatment),
                 "throughput": top.metrics.get("throughput"),
-                "cpu_share_of_busiest_worker": share,
-                "workers": len(trials[0].facts.workers) if trials else 0,
-                "cores": trials[0].facts.cores if trials else 0,
-                "loop_lag_p99_ns": lag_ns,
+                **known.evidence,
+                "workers": len(trials[0].facts.workers),
+                "cores": trials[0].facts.cores,
                 "treatments_affected": len(affected),
             },
-            remedy="Run more workers (`pool.workers`) if cores are free, run the load from another machine, or use the "
+            remedy="Stop other work on this machine first."
+            if known.load.generator < IDLE_CPU
+            else "Run more workers (`pool.workers`) if cores are free, run the load from another machine, or use the "
             "`pgbench` driver to see the ceiling without Python.",
             source="CPU time and event-loop lag of each worker over the window.",
         )
