@@ -80,7 +80,7 @@ def _waits(trials: Sequence[TrialSummary]) -> Figure | None:
     caption = (
         "Sessions of the load in pg_stat_activity, read a few times a second and averaged over the trials; "
         f"{series.means.get(IDLE, 0.0):.1f} of {whole:.1f} were idle on average. "
-        "An active session without a wait computes, or would if it had a core; reading a request and sending the answer "
+        "An active session without a wait computes, or would if it had a core; reading a request and sending an answer "
         "count as idle, so quick statements are seen busy less than their CPU says."
     )
     return Figure("timeline-waits", title, caption, alt, chart, _table(title, series, names, ""))
