@@ -81,6 +81,8 @@ def test_a_shipped_scenario_runs_without_an_error_and_grows_as_it_says(target: T
 
     outcomes = Counter(Outcome(code).label for code in record.samples.outcome.tolist())
     assert set(outcomes) == {"ok"}, record.facts.notes
+    assert record.facts.timeline is not None, record.facts.notes
+    assert record.facts.timeline.readings
     executed = Counter(record.samples.operation.tolist())
     assert set(executed) == set(range(len(what.operation)))
     allowed = allowance(what, executed)
