@@ -33,7 +33,7 @@ OWNER_DSN = "the owner's"
 """Stands for the connection string of the owner."""
 MEASURING = {
     "run": ["theirs.toml"],
-    "capacity": ["theirs.toml", "--limit", "rate=300/s", "--confirm", "1", "--set", "run.window=500ms"],
+    "capacity": ["theirs.toml", "--limit", "rate=150/s", "--confirm", "1", "--set", "run.window=500ms"],
     "tune": ["theirs.toml", "--budget", "1s"],
     "swarm": ["theirs.toml", "--workers", "1"],
 }

@@ -33,7 +33,7 @@ NOWHERE = Endpoint(host="127.0.0.1", port=1, dbname="x", user="x", password="x")
 def test_a_run_survives_its_pooler_and_counts_what_that_cost(open_folder: Path, pgbouncer: Path | None) -> None:
     """The trial keeps its samples, names the outage and its length, and nothing is left behind."""
     (fault,) = (one for one in FAULTS if one.name.startswith("pgBouncer killed"))
-    with fault_bed(Where(open_folder / ".bench", pgbouncer=pgbouncer), open_folder, trials=2) as bed:
+    with fault_bed(Where(open_folder / ".bench", pgbouncer=pgbouncer), open_folder, trials=1) as bed:
         row = provoke(bed, fault)
     assert row.missed == ()
     assert row.recovered_s is not None
