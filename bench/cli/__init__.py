@@ -11,7 +11,7 @@ import click
 from bench import __version__
 from bench.cli.limits import describe_limit
 from bench.cli.output import INTERRUPTED, print_error, show_unicode_safely
-from bench.cli.signals import obey_signals
+from bench.cli.signals import ignore_signals, obey_signals
 from bench.model.errors import BenchError
 
 COMMANDS = {
@@ -94,6 +94,7 @@ def main() -> None:
         print_error(error)
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
+        ignore_signals()
         code = INTERRUPTED
         with contextlib.suppress(OSError):  # the terminal may be gone
             click.echo("interrupted", err=True)

@@ -21,6 +21,12 @@ def obey_signals() -> None:
             signal.signal(number, _end)
 
 
+def ignore_signals() -> None:
+    """Let nothing change the exit code any more: all is in order, and the interpreter takes a while to leave."""
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _end(number: int, frame: object) -> None:
     del frame
     if number == signal.SIGHUP:

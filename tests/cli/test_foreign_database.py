@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from bench.model.scenario import Load
     from tests.faults.foreign import Foreign
 
+OWNER_DSN = "the owner's"
+"""Stands for the connection string of the owner."""
 MEASURING = {
     "run": ["theirs.toml"],
-    "capacity": ["theirs.toml", "--limit", "rate=300/s", "--confirm", "1", "--set", "run.window=500ms"],
+    "capacity": ["theirs.toml", "--limit", "rate=150/s", "--confirm", "1", "--set", "run.window=500ms"],
     "tune": ["theirs.toml", "--budget", "1s"],
     "swarm": ["theirs.toml", "--workers", "1"],
 }
@@ -42,7 +44,10 @@ CHANGING = {
     "schema partitions": ["--ahead", "1"],
     "schema audit": ["--claim", "S07"],
 }
-LOOKING = {"explain": ["theirs.toml"]}
+LOOKING = {
+    "explain": ["theirs.toml", "--owner-dsn", OWNER_DSN],
+    "monitor": ["--once", "--interval", "100ms", "--warn-only"],
+}
 JUDGING = {"gate": ["latest"]}
 """It takes addresses for `--against` and `--rerun`, which run `bench run`; what is stored is judged without them."""
 
@@ -102,7 +107,8 @@ def test_what_would_change_a_foreign_database_is_refused(foreign: Foreign, words
 @pytest.mark.parametrize("words", LOOKING)
 def test_looking_leaves_a_foreign_database_as_it_was(foreign: Foreign, words: str) -> None:
     before = foreign.digest()
-    assert _bench(words, *LOOKING[words], "--dsn", foreign.dsn, "--owner-dsn", foreign.owner.dsn()) == 0
+    arguments = [foreign.owner.dsn() if each == OWNER_DSN else each for each in LOOKING[words]]
+    assert _bench(words, *arguments, "--dsn", foreign.dsn) == 0
     assert foreign.digest() == before
 
 

@@ -68,7 +68,7 @@ def _bench(watch: Watch, folder: Path, *arguments: str) -> int:
 
     def keep_looking() -> None:
         known = psutil.Process(process.pid)
-        while not ended.wait(0.01):
+        while not ended.wait(0.05):
             watch.look(known)
 
     looking = threading.Thread(target=keep_looking)

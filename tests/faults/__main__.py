@@ -60,10 +60,10 @@ def main() -> int:
                 rows.append(provoke(bed, fault))
                 sys.stdout.write(rows[-1].line() + "\n")
                 sys.stdout.flush()
+                if options.record:  # at once: a run of all faults takes a while, and may be ended
+                    record(rows)
     finally:
         shutil.rmtree(root, ignore_errors=True)
-    if options.record:
-        record(rows)
     return 0 if all(row.met for row in rows) else 1
 
 

@@ -218,8 +218,9 @@ class Bed:
             return cursor.fetchall() if cursor.description else []
 
     def amid_second_trial(self, running: Running) -> None:
-        """Wait until the second trial has been under load for a second."""
-        eventually(lambda: running.finished_trials(1), "the first trial ends")
+        """Wait until the second trial has been under load for a second; of a run of one trial, that one."""
+        if self.trials > 1:
+            eventually(lambda: running.finished_trials(1), "the first trial ends")
         eventually(lambda: len(running.workers()) == 1, "the second trial's worker starts")
         eventually(lambda: self.load_connections() >= 4, "the second trial's load connects")
         time.sleep(1.0)

@@ -269,7 +269,7 @@ def two_runs_in_one_folder(bed: Bed) -> Generator[Running]:
 
 
 def two_resumes_of_one_run(bed: Bed) -> Generator[Running]:
-    first = _settled(bed, pooled=True)
+    first = _settled(bed, pooled=True, window="8s")
     (partial,) = (first.folder / "results").glob("*.partial")
     second = bed.call("run", "--resume", partial.name.removesuffix(".partial"), folder=first.folder)
     if second.end() != 3 or not any("is being written already" in line for line in second.said):

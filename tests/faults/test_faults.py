@@ -33,7 +33,7 @@ NOWHERE = Endpoint(host="127.0.0.1", port=1, dbname="x", user="x", password="x")
 def test_a_run_survives_its_pooler_and_counts_what_that_cost(open_folder: Path, pgbouncer: Path | None) -> None:
     """The trial keeps its samples, names the outage and its length, and nothing is left behind."""
     (fault,) = (one for one in FAULTS if one.name.startswith("pgBouncer killed"))
-    with fault_bed(Where(open_folder / ".bench", pgbouncer=pgbouncer), open_folder, trials=2) as bed:
+    with fault_bed(Where(open_folder / ".bench", pgbouncer=pgbouncer), open_folder, trials=1) as bed:
         row = provoke(bed, fault)
     assert row.missed == ()
     assert row.recovered_s is not None
@@ -110,6 +110,18 @@ except KeyboardInterrupt:
     except KeyboardInterrupt:
         print("left", flush=True)
 """
+ENDED = """
+import os, signal
+from bench.cli.signals import ignore_signals, obey_signals
+obey_signals()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    ignore_signals()
+import atexit
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+raise SystemExit(130)
+"""
 IGNORING = """
 import os, signal
 from bench.cli.signals import obey_signals
@@ -136,3 +148,8 @@ def test_only_who_insists_twice_cuts_an_orderly_end_short(number: signal.Signals
 def test_a_signal_that_is_ignored_stays_so() -> None:
     command = ["env", "--ignore-signal=HUP", sys.executable, "-c", IGNORING]
     assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_who_insists_when_all_is_in_order_does_not_change_the_exit_code() -> None:
+    command = ["env", "--default-signal=INT,TERM,HUP", sys.executable, "-c", ENDED]
+    assert subprocess.run(command, check=False).returncode == 130

@@ -76,7 +76,7 @@ def spoil_json(data: bytes, chance: random.Random) -> bytes:
     """Put something else in the place of a value, lose one, or add one; now and then spoil the bytes as well."""
     try:
         document = json.loads(data)
-    except ValueError:  # it was spoilt before
+    except (ValueError, RecursionError):  # it was spoilt before
         return spoil_bytes(data, chance)
     for _ in range(chance.randint(1, 3)):
         _spoil_value(document, chance)
