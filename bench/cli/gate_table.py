@@ -28,12 +28,14 @@ def print_gate(gated: Gated, document: GateDocument, kind: str, *, as_json: bool
         fields: dict[str, Any] = {
             "run_id": result.run_id,
             "path": str(gated.path.parent),
-            "report": None,
+            "report": str(gated.page) if gated.page else None,
             **msgspec.to_builtins(result),
         }
         print_json(kind, fields)
         return
     _print(document, Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH))
+    if gated.page is not None:
+        print(gated.page)  # noqa: T201 - the command's answer; rich would fold a long path
 
 
 def _print(document: GateDocument, console: Console) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.analysis.gate.compare import Terms
@@ -11,17 +12,18 @@ from bench.analysis.gate.floors import floors_of_runs
 from bench.analysis.gate.identity import check_allowed, differences, refuse_others
 from bench.analysis.gate.judge import judge_gate
 from bench.analysis.gate.metrics import COMPARED, Sizes, check_metrics
+from bench.experiment.publish import publish_comparison
 from bench.experiment.restore import restore
 from bench.experiment.run import Request
 from bench.experiment.run import run as run_scenario
 from bench.experiment.sides import earlier_runs, find_side, read_baseline, read_side
 from bench.model.budget import parse_budget
 from bench.model.errors import ScenarioError
+from bench.report.gate import lay_out_gate
 from bench.store.runs import open_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from bench.analysis.gate.result import GateResult
     from bench.analysis.gate.side import Side
@@ -63,6 +65,8 @@ class Gated:
     path: Path
     source: str | None = None
     """The scenario's file where it was named for this gate."""
+    page: Path | None = None
+    """The comparison as a page, where one was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +110,8 @@ def _repeat(candidate: Side, question: Question, again: Rerun, progress: Progres
     return side
 
 
-def compare_runs(baseline: str, candidate: str, question: Question) -> Gated:
-    """Compare two runs or baselines; budgets do not count."""
+def compare_runs(baseline: str, candidate: str, question: Question, reports_root: Path) -> Gated:
+    """Compare two runs or baselines and write the page of it; budgets do not count."""
     question.check()
     first, second = (find_side(name, question.results_root) for name in (baseline, candidate))
     if first.folder == second.folder:
@@ -116,7 +120,9 @@ def compare_runs(baseline: str, candidate: str, question: Question) -> Gated:
             remedy="Name two runs, the baseline first and the candidate second.",
         )
     result = judge_gate(second, first, _terms(second, first, question), budgets=False)
-    return _store(result, second, first, question)
+    before, now = (Path(side.folder).name for side in (first, second))  # safe as names of folders, whatever a run says
+    page = publish_comparison(lay_out_gate(result), before, now, reports_root)
+    return replace(_store(result, second, first, question), page=page)
 
 
 def _terms(candidate: Side, baseline: Side | None, question: Question) -> Terms:

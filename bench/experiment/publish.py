@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
 from bench.model.errors import StoreError
+from bench.report.comparison_page import render_comparison
 from bench.report.document import build_document
 from bench.report.html import render_report
-from bench.report.index import IndexedRun, indexed, render_index
+from bench.report.index import COMPARISONS, IndexedComparison, IndexedRun, indexed, render_index
 from bench.store.disk import make_folder, replace_file, writing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench.report.gate import GateDocument
     from bench.report.material import Material
 
+Line = TypeVar("Line", IndexedRun, IndexedComparison)
 ENTRY = "entry.json"
 """What the index shows of a report, kept beside it, so that the index needs no other run's raw data."""
 
@@ -33,16 +37,43 @@ def publish(material: Material, reports_root: Path) -> Path:
     page = folder / "index.html"
     replace_file(page, render_report(document).encode())
     replace_file(folder / ENTRY, msgspec.json.encode(indexed(document, folder.name, run.started_utc)))
-    entries = [_read(path) for path in reports_root.glob(f"*/{ENTRY}")]
-    newest_first = sorted(entries, key=lambda entry: (entry.started_utc, entry.run_id), reverse=True)
-    replace_file(reports_root / "index.html", render_index(newest_first).encode())
+    _publish_index(reports_root)
     return page
 
 
-def _read(path: Path) -> IndexedRun:
+def publish_comparison(document: GateDocument, baseline: str, candidate: str, reports_root: Path) -> Path:
+    """Write ``compare/<baseline>/<candidate>/index.html`` and ``index.html``; returns the former."""
+    folder = reports_root / COMPARISONS / baseline / candidate
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            make_folder(folder)
+    page = folder / "index.html"
+    links = {run: f"../../../{quote(run)}/index.html" for run in (baseline, candidate) if _has_page(reports_root, run)}
+    replace_file(page, render_comparison(document, baseline, candidate, links).encode())
+    entry = IndexedComparison(baseline, candidate, document.verdict, document.sentence)
+    replace_file(folder / ENTRY, msgspec.json.encode(entry))
+    _publish_index(reports_root)
+    return page
+
+
+def _has_page(reports_root: Path, run: str) -> bool:
+    return (reports_root / run / "index.html").is_file()
+
+
+def _publish_index(reports_root: Path) -> None:
+    runs = [_read(path, IndexedRun, "bench report RUN") for path in reports_root.glob(f"*/{ENTRY}")]
+    compared = [
+        _read(path, IndexedComparison, "bench compare BASELINE CANDIDATE")
+        for path in reports_root.glob(f"{COMPARISONS}/*/*/{ENTRY}")
+    ]
+    replace_file(reports_root / "index.html", render_index(runs, compared).encode())
+
+
+def _read(path: Path, kind: type[Line], command: str) -> Line:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=IndexedRun)
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except (OSError, msgspec.DecodeError) as error:
         raise StoreError(
-            f"{path} cannot be read: {error}", remedy="Remove its folder and render the run again: `bench report RUN`."
+            f"{path} cannot be read: {error}", remedy=f"Remove its folder and render it again: `{command}`."
         ) from None

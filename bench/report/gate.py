@@ -11,10 +11,12 @@ from bench.report.words import describe, reveal
 
 if TYPE_CHECKING:
     from bench.analysis.gate.result import GateLine, GateResult
+    from bench.analysis.measurement import Judgement
     from bench.stats.estimate import Estimate
 
 _WORST_FIRST: Final = ("fail", "inconclusive", "pass")
 _ALL: Final = "*"
+_TONES: Final = {"regression": "bad", "improvement": "good"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,25 @@ class GateRow:
     treatment: str
     observed: str
     against: str
-    change: str
+    word: str
+    """What happened: regression, improvement, equivalent, not worse, inconclusive; empty where nothing is compared."""
+    size: str
+    """How large the change is, with its interval."""
     reason: str
     counts: bool
+    tone: str
+    """``bad`` for a change for the worse, ``good`` for the better, ``unsure`` where that is not known."""
+    ratio: Estimate | None
+    """Candidate over baseline, of what is compared by ratio."""
+    margin: float | None
+    """How large a share of the baseline matters."""
     line: int
     """Where the scenario states it."""
+
+    @property
+    def change(self) -> str:
+        """What happened and how much, in one text."""
+        return f"{self.word} {self.size}".strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +68,7 @@ class Origin:
 class GateDocument:
     """What every renderer of a judgement starts from."""
 
-    verdict: str
+    verdict: Judgement
     sentence: str
     scenario: str
     run_id: str
@@ -117,9 +133,13 @@ def _row(line: GateLine, common: str, origin: Origin) -> GateRow:
         treatment=treatment,
         observed=with_interval(line.observed, unit) if line.observed else "not measured" if line.kind != "plan" else "",
         against=_against(line, unit),
-        change=_change(line),
+        word=line.change,
+        size=_size(line),
         reason=_reason(line),
         counts=line.counts,
+        tone=_TONES.get(line.change, "unsure" if line.verdict == "inconclusive" else ""),
+        ratio=line.ratio,
+        margin=line.margin,
         line=line_of(origin.text, line.name, line.operation),
     )
 
@@ -135,13 +155,13 @@ def _against(line: GateLine, unit: str) -> str:
     return with_interval(line.baseline, unit) if line.baseline else ""
 
 
-def _change(line: GateLine) -> str:
+def _size(line: GateLine) -> str:
     if line.ratio is not None:
-        return f"{line.change} {_shift(line.ratio)}"
+        return _shift(line.ratio)
     if line.difference is not None:
         unit = "%" if line.difference.unit == "1" else line.difference.unit
-        return f"{line.change} {with_interval(line.difference, unit)}"
-    return line.change
+        return with_interval(line.difference, unit)
+    return ""
 
 
 def _shift(ratio: Estimate) -> str:

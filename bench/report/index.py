@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from bench.analysis.measurement import Judgement  # noqa: TC001 - msgspec reads it when an entry is read back
 from bench.report.html import render_page
 from bench.report.numbers import count
 from bench.report.sections.banner import State  # noqa: TC001 - msgspec reads it when an entry is read back
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bench.report.document import Document
+
+
+COMPARISONS: Final = "compare"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,26 @@ class IndexedRun:
         return shorten(self.scenario, 80)
 
 
+@dataclass(frozen=True, slots=True)
+class IndexedComparison:
+    """Two runs that were compared; its page lies in the folder ``COMPARISONS`` beside the index."""
+
+    baseline: str
+    candidate: str
+    verdict: Judgement
+    sentence: str
+
+    @property
+    def href(self) -> str:
+        """The page's address, relative to the index."""
+        return f"./{COMPARISONS}/{quote(self.baseline, safe='')}/{quote(self.candidate, safe='')}/index.html"
+
+    @property
+    def short_sentence(self) -> str:
+        """The judgement, cut to a line of the list."""
+        return shorten(self.sentence, 240)
+
+
 def indexed(document: Document, folder: str, started_utc: str) -> IndexedRun:
     """Take from a document what the index shows of it."""
     banner = document.banner
@@ -59,7 +83,8 @@ def indexed(document: Document, folder: str, started_utc: str) -> IndexedRun:
     )
 
 
-def render_index(runs: Iterable[IndexedRun]) -> str:
-    """Return the page; the same runs in any order give the same bytes."""
+def render_index(runs: Iterable[IndexedRun], compared: Iterable[IndexedComparison] = ()) -> str:
+    """Return the page; the same runs and comparisons in any order give the same bytes."""
     ordered = sorted(runs, key=lambda run: (run.started_utc, run.run_id), reverse=True)
-    return render_page("index.html.j2", runs=ordered, told=count(len(ordered), "run"))
+    pairs = sorted(compared, key=lambda pair: (pair.candidate, pair.baseline), reverse=True)
+    return render_page("index.html.j2", runs=ordered, compared=pairs, told=count(len(ordered), "run"))

@@ -104,3 +104,18 @@ def test_figures_that_somebody_reported_can_fail_but_are_not_compared(bench: Ben
     refused = bench("compare", "before", "reported")
     assert refused.code == 2
     assert "these runs cannot be compared" in refused.err
+
+
+def test_a_comparison_is_a_page_too_and_the_index_lists_it(
+    bench: Callable[..., Done], results: Path, tmp_path: Path
+) -> None:
+    """It links to the reports that are there, and a second comparison replaces the first."""
+    assert results.is_dir()
+    assert bench("report", "before").code == 0
+    for _ in range(2):
+        done = bench("compare", "before", "after", "--json")
+    assert json.loads(done.out)["report"] == "reports/compare/before/after/index.html"
+    page = (tmp_path / "reports/compare/before/after/index.html").read_text()
+    assert 'href="../../../before/index.html"' in page
+    assert 'href="../../../after/index.html"' not in page
+    assert (tmp_path / "reports/index.html").read_text().count("./compare/before/after/index.html") == 1

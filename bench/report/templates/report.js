@@ -52,6 +52,46 @@ for (const table of document.querySelectorAll("table.sortable")) {
     table.parentElement.before(bar);
   }
 }
+// Two runs chosen in the index lead to their comparison, or to the command that makes it. The older is the baseline.
+for (const table of document.querySelectorAll("table.choosable")) {
+  const written = [...table.tBodies[0].rows];
+  const bar = document.createElement("div");
+  bar.className = "chosen";
+  bar.setAttribute("role", "status");
+  const chosen = () => written.filter((row) => row.querySelector(".choice").checked).map((row) => row.lastElementChild.dataset.run);
+  const show = () => {
+    const runs = chosen();
+    if (runs.length !== 2) {
+      bar.replaceChildren(runs.length ? `${runs.length} chosen: choose two runs to compare them.` : "Choose two runs to compare them.");
+      return;
+    }
+    const [candidate, baseline] = runs; // written newest first
+    const made = [...document.querySelectorAll("a[data-baseline]")].find(
+      (link) => link.dataset.baseline === baseline && link.dataset.candidate === candidate,
+    );
+    if (made) {
+      const link = made.cloneNode(false);
+      link.textContent = `Compare ${candidate} with ${baseline}`;
+      bar.replaceChildren(link);
+    } else {
+      const block = document.createElement("pre");
+      block.tabIndex = 0;
+      block.textContent = `bench compare ${quoted(baseline)} ${quoted(candidate)}`;
+      bar.replaceChildren("They were not compared yet. This command writes the page:", block);
+    }
+  };
+  const quoted = (name) => (/^[\w.,:@+-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`);
+  for (const row of written) {
+    const box = document.createElement("input");
+    box.type = "checkbox";
+    box.className = "choice";
+    box.setAttribute("aria-label", `Compare ${row.lastElementChild.dataset.run}`);
+    box.addEventListener("change", show);
+    row.cells[0].prepend(box, " ");
+  }
+  show();
+  table.parentElement.before(bar);
+}
 for (const block of document.querySelectorAll("pre.copy")) {
   const text = block.textContent;
   const button = document.createElement("button");

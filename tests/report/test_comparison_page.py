@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import re
+
+import msgspec
+import pytest
+
+from bench.analysis.gate.result import GateLine, GateResult
+from bench.report.comparison_page import render_comparison
+from bench.report.gate import lay_out_gate
+from bench.report.index import IndexedComparison, render_index
+from bench.stats.estimate import Estimate
+from tests.report.page import read_page
+
+HOSTILE = "<script>alert('1')</script> \" onload=\"x() \u202egnp.exe\u202c {{ 7 * 7 }} </td> " + "W" * 10_000
+
+
+def estimate(point: float, spread: float, unit: str) -> Estimate:
+    return Estimate(point, point - spread, point + spread, level=0.95, n=5, unit=unit)
+
+
+def line(name: str, ratio: float, change: str, verdict: str) -> GateLine:
+    return GateLine(
+        kind="comparison",
+        name=name,
+        operation="lookup",
+        treatment={"pool.size": 4},
+        verdict=verdict,  # type: ignore[arg-type]  # one of three words
+        reason="it was measured",
+        unit="s",
+        observed=estimate(0.01 * ratio, 0.001, "s"),
+        baseline=estimate(0.01, 0.001, "s"),
+        ratio=estimate(ratio, 0.02, ""),
+        margin=0.05,
+        change=change,  # type: ignore[arg-type]  # one of a few words
+    )
+
+
+RESULT = GateResult(
+    verdict="fail",
+    scenario="lookups",
+    run_id="run-4",
+    baseline="run-3",
+    lines=(
+        line("response_time.p50", 1.01, "equivalent", "pass"),
+        line("response_time.p90", 0.7, "improvement", "pass"),
+        line("response_time.p95", 1.2, "regression", "fail"),
+        line("response_time.p99", 1.6, "regression", "fail"),
+        line("pool_wait.p95", 1.1, "inconclusive", "inconclusive"),
+    ),
+    notes=("the noise between runs is not known",),
+)
+
+
+def test_what_changed_stands_first_worse_before_better_and_the_largest_on_top() -> None:
+    page = read_page(render_comparison(lay_out_gate(RESULT), "run-3", "run-4", {"run-3": "../r/index.html"}))
+    rows = page.by_id("changes").all("tbody")[0].all("tr")
+    assert [row.all("td")[0].text().strip() for row in rows] == [
+        "Regression",
+        "Regression",
+        "Improvement",
+        "Inconclusive",
+        "Equivalent",
+    ]
+    assert [row.all("td")[3].text() for row in rows[:2]] == ["+60.0 % [+58.0, +62.0]", "+20.0 % [+18.0, +22.0]"]
+    assert [link.attributes["href"] for link in page.by_id("runs").all("a")] == ["../r/index.html"]
+    assert "bench compare run-3 run-4" in page.by_id("runs").text()
+
+
+def test_bars_mirror_halving_and_doubling_about_no_change() -> None:
+    lines = (
+        line("response_time.p50", 2.0, "regression", "fail"),
+        line("response_time.p90", 0.5, "improvement", "pass"),
+    )
+    page = read_page(
+        render_comparison(lay_out_gate(msgspec.structs.replace(RESULT, lines=lines)), "run-3", "run-4", {})
+    )
+    points = [
+        float(re.findall(r"M([\d.]+) 2V10", path.attributes["d"])[0])
+        for path in page.by_id("changes").all("path")
+        if path.attributes.get("class") == "point"
+    ]
+    assert points[0] - 50 == pytest.approx(50 - points[1], abs=0.02)
+    assert points[0] > 90
+
+
+def test_hostile_text_is_shown_as_text_in_the_comparison_and_in_the_index() -> None:
+    """Names of runs, operations and metrics, reasons and notes come from files that others wrote."""
+    bad = msgspec.structs.replace(
+        line(HOSTILE, 1.2, "regression", "fail"), operation=HOSTILE, reason=HOSTILE, treatment={HOSTILE: HOSTILE}
+    )
+    result = GateResult(
+        verdict="fail", scenario=HOSTILE, run_id=HOSTILE, baseline=HOSTILE, lines=(bad,), notes=(HOSTILE,)
+    )
+    compared = render_comparison(lay_out_gate(result), HOSTILE, "run-4", {})
+    listed = render_index([], [IndexedComparison(HOSTILE, "..", "fail", HOSTILE)])
+    for html in (compared, listed):
+        html.encode()
+        assert not re.search("[\u202a-\u202e\u2066-\u2069]", html)
+        page = read_page(html)
+        assert len(page.all("script")) == 1
+        assert not [name for element in page.all() for name in element.attributes if name.startswith("on")]
+        text = page.all("main")[0].text()
+        assert "<script>alert('1')</script>" in text
+        assert "⟨U+202E⟩gnp.exe⟨U+202C⟩" in text
+        assert "{{ 7 * 7 }}" in text
+    (link,) = (a for a in read_page(listed).all("a") if "data-baseline" in a.attributes)
+    assert link.attributes["href"].startswith("./compare/%3Cscript%3E")
