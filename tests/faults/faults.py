@@ -355,5 +355,5 @@ FAULTS = (
     Fault("two runs at once in one folder", two_runs_in_one_folder, Promise(DONE)),
     Fault("a run taken up while it runs", two_resumes_of_one_run, Promise(DONE)),
     Fault("disk of the results full", disk_full, Promise((3,), resumed=True)),
-    Fault("limit of open files reached", few_descriptors, Promise((3,), ("failed",))),
+    Fault("limit of open files reached", few_descriptors, Promise((2, 3), refused=True)),
 )

@@ -46,6 +46,10 @@ def provoke(bed: Bed, fault: Fault) -> Row:
 def _follow(bed: Bed, fault: Fault, story: Iterator[Running], running: Running) -> Row:
     before = _kept(running)
     code = running.end()
+    if fault.promise.refused:
+        told = any(line.startswith("error: ") for line in running.said)
+        row = Row(fault.name, "none had begun", (), None, {}, code, "not needed", tuple(bed.left_behind(running)))
+        return judge(row, fault.promise, kept=told, complete=not list((running.folder / "results").glob("2*")))
     run = _run_folder(running)
     labels, finished = labels_of(run), trials_of(run)
     kept = all(finished.get(name) == data for name, data in before.items())

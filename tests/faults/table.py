@@ -31,6 +31,8 @@ class Promise:
     """At least one of these among the outcomes of the operations, if any is named."""
     recovers: bool = False
     """An outage with an end must show in the samples."""
+    refused: bool = False
+    """The run is refused with an error before anything has begun."""
     resumed: bool = False
     """The run is unfinished first, and is completed by ``--resume``."""
 
