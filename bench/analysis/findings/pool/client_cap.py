@@ -29,13 +29,14 @@ def find(context: Context) -> list[Finding]:
             limit = _limit(trial.facts.pooler)
             if limit is not None:
                 clients = sum(worker.pool_size for worker in trial.facts.workers) or trial.scenario.pool.size
-                found.append((clients / limit, clients, limit, measurement))
+                found.append((clients / limit, clients, limit, trial, measurement))
     if not found:
         return []
-    share, clients, limit, measurement = max(found, key=lambda entry: entry[0])
+    share, clients, limit, trial, measurement = max(found, key=lambda entry: entry[0])
     if share <= NEAR:
         return []
-    wanted = max_client_connections(Inputs(cores=1, memory_bytes=1, clients=clients))
+    processes = trial.scenario.pooler.processes
+    wanted = max_client_connections(Inputs(cores=1, memory_bytes=1, clients=clients, processes=processes))
     return [
         Finding(
             rule=RULE,
@@ -45,14 +46,16 @@ def find(context: Context) -> list[Finding]:
             evidence={
                 "treatment": treatment(measurement.treatment),
                 "client_connections": clients,
-                "max_client_conn": limit,
+                "max_client_conn_of_all_processes": limit,
                 "formula": "sum of the pools' sizes <= 0.8 x max_client_conn",
             },
             remedy=f"Raise `max_client_conn` to {wanted} or more, and the limit on open files with it: "
             "a descriptor for each client and each server connection.",
             source="https://www.pgbouncer.org/config.html#max_client_conn",
             patch=Patch(
-                kind="pgbouncer.ini", text=f"max_client_conn = {wanted}\n", rollback=f"max_client_conn = {limit}\n"
+                kind="pgbouncer.ini",
+                text=f"max_client_conn = {wanted}\n",
+                rollback=f"max_client_conn = {limit // processes}\n",
             ),
         )
     ]
@@ -60,4 +63,4 @@ def find(context: Context) -> list[Finding]:
 
 def _limit(pooler: PoolerFacts | None) -> int | None:
     text = pooler.settings.get("max_client_conn", "") if pooler else ""
-    return int(text) if text.isdigit() and int(text) > 0 else None
+    return int(text) * pooler.processes if pooler and text.isdigit() and int(text) > 0 else None

@@ -87,7 +87,11 @@ def wanted_size(trial: TrialSummary, known: Bottleneck) -> tuple[str, int, int, 
         reached = min(clients / (held_s + think_s), trial.everything.throughput * headroom(known.load))
         most = clients
     wanted = max(size + 1, math.ceil(SPARE * reached * held_s))
-    return key, size, int(min(wanted, max(most, size + 1))), reached, held_s
+    wanted = int(min(wanted, max(most, size + 1)))
+    if at_pooler:  # each process has a pool of its own, and they are alike
+        processes = trial.scenario.pooler.processes
+        wanted = math.ceil(wanted / processes) * processes
+    return key, size, wanted, reached, held_s
 
 
 def _finding(context: Context, measurement: Measurement, known: Bottleneck) -> Finding:

@@ -1,9 +1,10 @@
 """PO04-capacity: the pools can ask for more connections than the server gives.
 
-    processes x pools x (pool size + reserve) + direct <= max_connections - reserved
+    pools x (pool size + processes x reserve) + direct <= max_connections - reserved
 
 Trigger: the identity does not hold for a treatment of the answer, with ``direct`` = 10 connections for migrations,
-monitoring and people. One pair of database and user is counted: more pairs multiply the pool.
+monitoring and people. ``pool size`` is that of all processes together. One pair of database and user is counted: more
+pairs multiply the pool.
 Source: https://www.pgbouncer.org/config.html#default_pool_size (a pool for each pair of user and database);
 heroku-buildpack-pgbouncer #119; the formula is that of ``bench config``.
 """
@@ -57,7 +58,7 @@ def find(context: Context) -> list[Finding]:
                 "direct": DIRECT,
                 "max_connections": before,
                 "ordinary_connections": room,
-                "formula": "processes x pools x (pool size + reserve) + direct <= max_connections - reserved",
+                "formula": "pools x (pool size + processes x reserve) + direct <= max_connections - reserved",
             },
             remedy="Use a smaller pool, or raise `max_connections` (a restart; each connection costs memory).",
             source="https://www.pgbouncer.org/config.html#default_pool_size; heroku-buildpack-pgbouncer #119",
@@ -75,4 +76,4 @@ def _pooled(scenario: Scenario, pooler: PoolerFacts | None) -> int:
     if scenario.pooler.kind == "none":
         return scenario.pool.size
     reserve = int(pooler.settings.get("reserve_pool_size", 0)) if pooler else 0
-    return scenario.pooler.processes * ((scenario.pooler.size or scenario.pool.size) + reserve)
+    return (scenario.pooler.size or scenario.pool.size) + scenario.pooler.processes * reserve
