@@ -103,8 +103,11 @@ def _descriptors(_: Where) -> Iterator[Check]:
 
 
 def _poolers(_: Where) -> Iterator[Check]:
+    poolers = running_poolers()
+    if not poolers:
+        yield Check("running pgBouncer", "ok", "none but what we start", "")
     remedy = "Raise it in the running process (`prlimit --pid PID --nofile=20000`), and for good with `LimitNOFILE=`."
-    for pid, limit in sorted(running_poolers().items()):
+    for pid, limit in sorted(poolers.items()):
         known = "unknown" if limit is None else str(limit)
         evidence = f"process {pid} may open {known} files: with more clients it stops answering, without an error"
         yield _graded("running pgBouncer", evidence, remedy, good=limit is not None and limit >= LEAST_DESCRIPTORS)

@@ -71,7 +71,7 @@ def test_a_request_to_cancel_reaches_the_process_that_runs_the_query(two: Enviro
 
 @pytest.mark.pg
 def test_what_is_observed_is_the_sum_over_the_processes(two: Environment) -> None:
-    """Statistics, gauges and memory of both; the busiest one's CPU beside the sum."""
+    """Statistics and memory of both; the busiest one's CPU beside the sum."""
     poolers = list(zip(two.pooler.consoles, two.pooler.pids, strict=True))
     observer = PoolerObserver(poolers, two.app)
     try:
@@ -79,12 +79,10 @@ def test_what_is_observed_is_the_sum_over_the_processes(two: Environment) -> Non
         with contextlib.ExitStack() as stack:
             for _ in range(CLIENTS):
                 stack.enter_context(psycopg.connect(two.pooled.dsn(), autocommit=True)).execute("SELECT 1")
-            threading.Event().wait(0.6)  # two readings of the gauges
         facts = observer.end(0, mode="transaction", pool_size=6, max_prepared_statements=200)
     finally:
         observer.close()
     assert facts.stats["total_query_count"] == CLIENTS
-    assert max(reading.cl_active for reading in facts.gauges) == CLIENTS
     assert facts.processes == 2
     assert facts.cpu_s is not None
     assert facts.busiest_cpu_s is not None

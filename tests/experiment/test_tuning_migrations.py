@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import psycopg
 import pytest
-from bench.analysis.tuning.plans import from_plans
 
+from bench.analysis.tuning.indexes import from_plans
 from bench.environment.plans import Viewpoint, explain
 from bench.environment.tuning.relations import read_relations
 from bench.environment.tuning.write_cost import measure_write_costs

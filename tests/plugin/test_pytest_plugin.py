@@ -76,7 +76,7 @@ def test_fixtures_and_budgets_work_on_two_workers_without_a_network(
 
         SMALL = {
             "run.window": "300ms", "run.warmup": "100ms", "run.replicates": 2, "pooler.kind": "none",
-            "pool.size": 2, "load.clients": 2,
+            "pool.size": 2, "load.clients": 2, "run.expect": "transient",
         }
 
         def count(connection):
