@@ -124,7 +124,7 @@ def test_two_hosts_begin_together_and_one_that_is_cut_off_is_named(
         assert mine.sum() == pytest.approx(200, abs=1)
     assert np.median(samples.duration("service_time")) >= 2 * DELAY_S * 1e9, "the delay is in both directions"
 
-    (lost,) = (note for note in cut.facts.notes if note.code != "attached")
+    (lost,) = (note for note in cut.facts.notes if note.code not in SEEN_FROM_OUTSIDE)
     assert (lost.code, lost.invalidates) == ("lost-workers", True)
     books = cut.samples()
     assert 398 <= len(books) <= 402, "every arrival of the lost worker is on the books"
