@@ -6,6 +6,8 @@ planted as recorded facts in ``tests/analysis/test_bottleneck.py``.
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +21,8 @@ from bench.experiment.trial import run_trial
 from tests.load.trials import scenario
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bench.analysis.bottleneck import Bottleneck
     from bench.environment.embedded import Environment
     from bench.model.scenario import Scenario
@@ -59,13 +63,31 @@ def _look(environment: Environment, what: Scenario, block: int) -> Bottleneck | 
     return name_bottleneck([summarise(trial, record.facts, record.samples, what)])
 
 
+@contextlib.contextmanager
+def _preferred(environment: Environment) -> Iterator[None]:
+    """Let the server have the cores before other tests: the kernel shares them out by session, not by process.
+
+    Only root may, and only where sessions are grouped (autogroup); elsewhere looking again has to do.
+    """
+    server_pid, _ = own_pids(environment)
+    group = Path(f"/proc/{server_pid}/autogroup")
+    with contextlib.suppress(OSError):
+        group.write_text("-10")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            group.write_text("0")
+
+
 @pytest.mark.pg
 @pytest.mark.parametrize("kind", list(SITUATIONS))
 def test_a_planted_situation_gets_its_own_answer(environment: Environment, kind: str) -> None:
     what = scenario(SITUATIONS[kind])
     seen = []
     for block in range(1, LOOKS + 1):
-        known = _look(environment, what, block)
+        with _preferred(environment) if kind == "server" else contextlib.nullcontext():
+            known = _look(environment, what, block)
         seen.append(known)
         if known is not None and known.kind == kind:
             break
