@@ -105,6 +105,11 @@ class PlanTree:
     triggers: tuple[Mapping[str, Any], ...] = ()
     query_id: int | None = None
 
+    @property
+    def shared_buffers(self) -> int:
+        """Shared blocks that the whole plan touched; 0 where BUFFERS was off."""
+        return self.root.buffers.shared if self.root.buffers else 0
+
 
 def walk(plan: PlanTree | PlanNode) -> Iterator[PlanNode]:
     """Yield every node, parents before children."""

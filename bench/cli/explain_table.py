@@ -81,7 +81,7 @@ def _kind(fact: PlanFact) -> str:
 
 
 def _row(group: Group) -> list[str]:
-    fact, worst = max(group, key=lambda pair: _buffers(pair[1]))
+    fact, worst = max(group, key=lambda pair: pair[1].shared_buffers)
     times = [tree.execution_ms for _, tree in group if tree.execution_ms is not None]
     return [
         _statement(fact),
@@ -89,12 +89,8 @@ def _row(group: Group) -> list[str]:
         _kind(fact),
         str(len({one.draw for one, _ in group})),
         f"{worst.root.rows:,.0f}",
-        f"{_buffers(worst):,}",
+        f"{worst.shared_buffers:,}",
         quantity(max(times) / 1e3, "s") if times else "",
         fingerprint(worst)[:6],
         ", ".join(indexes_used(worst)),
     ]
-
-
-def _buffers(tree: PlanTree) -> int:
-    return tree.root.buffers.shared if tree.root.buffers else 0

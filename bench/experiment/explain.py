@@ -24,7 +24,6 @@ from bench.experiment.ground import Ground
 from bench.experiment.target import open_target
 from bench.model.errors import ScenarioError
 from bench.model.facts import Caveat
-from bench.report.sections.plans import lay_out_plans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from bench.model.facts import PlanFact
     from bench.model.indexes import IndexFact
     from bench.model.scenario import Dataset, Operation, Scenario
-    from bench.report.sections.plans import PlanCard
 
 ARGUMENT_SETS = 3
 """Sets of values for each operation, drawn as the load draws them."""
@@ -97,7 +95,6 @@ class Explanation:
 
     scenario: str
     facts: tuple[PlanFact, ...]
-    cards: tuple[PlanCard, ...]
     findings: tuple[Finding, ...]
     caveats: tuple[Caveat, ...]
     indexes: tuple[IndexFact, ...]
@@ -148,7 +145,6 @@ def explain_scenario(
     return Explanation(
         scenario=scenario.name,
         facts=facts,
-        cards=lay_out_plans(facts, asked),
         findings=tuple(find_in_plans(facts, asked)),
         caveats=caveats,
         indexes=indexes,

@@ -29,7 +29,7 @@ class _Pair(NamedTuple):
 
     @property
     def excess(self) -> int:
-        return _buffers(self.generic) - _buffers(self.custom)
+        return self.generic.tree.shared_buffers - self.custom.tree.shared_buffers
 
 
 def find(evidence: Evidence) -> list[Finding]:
@@ -45,12 +45,8 @@ def find(evidence: Evidence) -> list[Finding]:
     return found
 
 
-def _buffers(one: Explained) -> int:
-    return one.tree.root.buffers.shared if one.tree.root.buffers else 0
-
-
 def _times(pair: _Pair) -> float:
-    return _buffers(pair.generic) / max(1, _buffers(pair.custom))
+    return pair.generic.tree.shared_buffers / max(1, pair.custom.tree.shared_buffers)
 
 
 def _takes_generic(evidence: Evidence, pairs: list[_Pair]) -> bool:
@@ -71,14 +67,14 @@ def _finding(pair: _Pair, *, taken: bool) -> Finding:
         rule=RULE,
         severity="high" if taken else "warning",
         status="measured",
-        summary=f"{fact.operation} touches {number(_buffers(pair.generic))} buffers instead of "
-        f"{number(_buffers(pair.custom))} {when}",
+        summary=f"{fact.operation} touches {number(pair.generic.tree.shared_buffers)} buffers instead of "
+        f"{number(pair.custom.tree.shared_buffers)} {when}",
         evidence={
             "operation": fact.operation,
             "step": fact.step,
             "arguments": list(fact.arguments),
-            "custom_buffers": _buffers(pair.custom),
-            "generic_buffers": _buffers(pair.generic),
+            "custom_buffers": pair.custom.tree.shared_buffers,
+            "generic_buffers": pair.generic.tree.shared_buffers,
             "custom_shape": fingerprint(pair.custom.tree),
             "generic_shape": fingerprint(pair.generic.tree),
             "taken_at_execution_6": taken,

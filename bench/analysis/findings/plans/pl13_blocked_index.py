@@ -34,32 +34,28 @@ def find(evidence: Evidence) -> list[Finding]:
             if other is None:
                 continue
             blocked = [name for name in indexes_used(other.tree) if name not in indexes_used(one.tree)]
-            if blocked and _buffers(one) - _buffers(other) >= PAGES:
+            if blocked and one.tree.shared_buffers - other.tree.shared_buffers >= PAGES:
                 found.append(_finding(one, other, blocked))
                 break
     return found
 
 
-def _buffers(one: Explained) -> int:
-    return one.tree.root.buffers.shared if one.tree.root.buffers else 0
-
-
 def _finding(app: Explained, owner: Explained, blocked: list[str]) -> Finding:
-    worse = _buffers(app) / max(1, _buffers(owner))
+    worse = app.tree.shared_buffers / max(1, owner.tree.shared_buffers)
     return Finding(
         rule=RULE,
         severity="high" if worse > TIMES else "warning",
         status="measured",
         summary=f"{app.fact.operation}: {', '.join(blocked)} serves the owner, not the application: "
-        f"{number(_buffers(app))} buffers instead of {number(_buffers(owner))}",
+        f"{number(app.tree.shared_buffers)} buffers instead of {number(owner.tree.shared_buffers)}",
         evidence={
             "operation": app.fact.operation,
             "step": app.fact.step,
             "arguments": list(app.fact.arguments),
             "indexes": blocked,
             "indexes_of_the_application": list(indexes_used(app.tree)),
-            "app_buffers": _buffers(app),
-            "owner_buffers": _buffers(owner),
+            "app_buffers": app.tree.shared_buffers,
+            "owner_buffers": owner.tree.shared_buffers,
             "app_execution_ms": app.tree.execution_ms,
             "owner_execution_ms": owner.tree.execution_ms,
         },
