@@ -45,7 +45,7 @@ budgets = ["p50(response_time) < 2s"]
 load = { model = "closed", clients = 1 }
 pooler = { kind = "none" }
 pool = { size = 1, workers = 1 }
-run = { warmup = "100ms", window = "200ms", replicates = 1 }
+run = { warmup = "100ms", window = "500ms", replicates = 1 }
 sweep = { "pool.size" = [1] }
 [[operation]]
 name = "read"
