@@ -126,8 +126,8 @@ def _utilisation(summary: TrialSummary) -> Iterator[Caveat]:
         executing = sum(statement.total_exec_s for statement in server.statements) / span_s
         connections = float((pooler.pool_size if pooler else 0) or pool)
         claims.append((executing, connections, "statements executing at once", "server connections"))
-        if server.cpu_s is not None:
-            claims.append((server.cpu_s / span_s, float(summary.facts.cores), "cores busy in the server", "cores"))
+        if server.cores_busy is not None:
+            claims.append((server.cores_busy, float(summary.facts.cores), "cores busy in the server", "cores"))
     for busy, servers, what, of_what in claims:
         utilisation = busy / servers
         if utilisation > 1 + tolerance:

@@ -63,8 +63,8 @@ def pooler_share(summary: TrialSummary) -> float | None:
 def server_share(summary: TrialSummary) -> float | None:
     """Return the CPU share of the server's processes, of all cores; None where it is unknown."""
     server = summary.facts.server
-    share = None if server is None else _share(server.cpu_s, server.since_ns, server.until_ns)
-    return None if share is None else share / summary.facts.cores
+    busy = None if server is None else server.cores_busy
+    return None if busy is None else busy / summary.facts.cores
 
 
 def machine_share(summary: TrialSummary) -> float | None:

@@ -12,6 +12,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from bench.environment.connection import open_connection
+from bench.environment.cpu import read_family, used_between
 from bench.environment.probes import probe_sql
 from bench.model.errors import SetupError
 from bench.model.facts import PoolerFacts, ServerFacts, StatementFacts
@@ -33,14 +34,13 @@ POOLER_SETTINGS = (
 """What is kept of SHOW CONFIG: limits and timeouts, no places and no names."""
 
 
-def _cpu_s(process: psutil.Process | None, *, children: bool) -> dict[int, float]:
-    """CPU seconds by process id of a process and, where asked, of its children."""
+def _cpu_s(processes: Sequence[psutil.Process]) -> dict[int, float]:
+    """CPU seconds by process id."""
     found: dict[int, float] = {}
-    with contextlib.suppress(psutil.Error):
-        for member in [process, *(process.children() if children else [])] if process else []:
-            with contextlib.suppress(psutil.Error):
-                times = member.cpu_times()
-                found[member.pid] = times.user + times.system
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            found[process.pid] = times.user + times.system
     return found
 
 
@@ -58,6 +58,7 @@ class ServerObserver:
         self._role = role
         self._process = psutil.Process(pid) if pid else None
         self._before = self._read()
+        self._cpu = self._cpu_now = read_family(self._process)
 
     def close(self) -> None:
         """Disconnect."""
@@ -79,20 +80,25 @@ class ServerObserver:
                 remedy="Preload pg_stat_statements, run `CREATE EXTENSION pg_stat_statements` there, grant pg_monitor.",
             ) from None
 
-    def _read(self) -> tuple[int, dict[int, dict[str, Any]], dict[str, Any], dict[str, str], dict[int, float]]:
+    def _read(self) -> tuple[int, dict[int, dict[str, Any]], dict[str, Any], dict[str, str]]:
         statements = {row["queryid"]: row for row in self._all("statements", role=self._role)}
         settings = {row["name"]: row["value"] for row in self._all("settings")}
         database = self._all("database")[0]
-        return time.monotonic_ns(), statements, database, settings, _cpu_s(self._process, children=True)
+        return time.monotonic_ns(), statements, database, settings
 
     def begin(self) -> None:
         """Take the reading that the differences start from."""
         self._before = self._read()
+        self._cpu = self._cpu_now = read_family(self._process)
+
+    def mark_end(self) -> None:
+        """Read the CPU at the window's end: counters answer later, the more so the busier the server is."""
+        self._cpu_now = read_family(self._process)
 
     def end(self, start_ns: int) -> ServerFacts:
-        """Take the second reading; instants are returned relative to ``start_ns``."""
-        since_ns, statements, database, settings, cpu = self._before
-        until_ns, statements_now, database_now, settings_now, cpu_now = self._read()
+        """Take the second reading of the counters; instants are returned relative to ``start_ns``."""
+        since_ns, statements, database, settings = self._before
+        until_ns, statements_now, database_now, settings_now = self._read()
         names = (
             "calls",
             "total_exec_s",
@@ -117,7 +123,8 @@ class ServerObserver:
         return ServerFacts(
             statements=tuple(sorted(grown, key=lambda fact: -fact.total_exec_s)),
             database={name: float(database_now[name] - database[name]) for name in database_now},
-            cpu_s=_grown(cpu, cpu_now),
+            cpu_s=used_between(self._cpu, self._cpu_now),
+            cpu_over_ns=self._cpu_now.at_ns - self._cpu.at_ns,
             backends_rss_bytes=self._backends_rss_bytes(),
             settings_changed=changed,
             since_ns=since_ns - start_ns,
@@ -170,8 +177,7 @@ class PoolerObserver:
         totals: Counter[str] = Counter()
         for row in rows:
             totals.update({name: int(value) for name, value in row.items() if name.startswith("total_")})
-        cpu_s = {pid: used for process in self._processes for pid, used in _cpu_s(process, children=False).items()}
-        return time.monotonic_ns(), totals, cpu_s
+        return time.monotonic_ns(), totals, _cpu_s(self._processes)
 
     def _server_pids(self) -> set[int]:
         """Process ids of the load's server connections that are logged in."""
@@ -236,3 +242,7 @@ class Observation:
         self.server.begin()
         if self.pooler:
             self.pooler.begin()
+
+    def mark_end(self) -> None:
+        """Note the window's end, while the load still runs."""
+        self.server.mark_end()

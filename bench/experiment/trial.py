@@ -135,6 +135,7 @@ def run_trial(
         generator.mark_window()
         _sleep_until(start_ns + scenario.run.warmup + scenario.run.window)
         generator.mark_window()
+        observation.mark_end()
         collector.end()
         server, pooler, lost = _read_counters(observation, scenario, start_ns)
         gathered = collector.gather()

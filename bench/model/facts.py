@@ -115,7 +115,15 @@ class ServerFacts(_Facts, frozen=True):
     settings_changed: dict[str, tuple[str, str]] = {}
     since_ns: int = 0
     until_ns: int = 0
-    """Instants of the two readings, since the trial's start."""
+    """Instants of the two readings of the counters, since the trial's start."""
+    cpu_over_ns: int | None = None
+    """Time between the two readings of the CPU; None: taken with those of the counters."""
+
+    @property
+    def cores_busy(self) -> float | None:
+        """CPU seconds of the server's processes per second, None where they are unknown."""
+        over_ns = self.until_ns - self.since_ns if self.cpu_over_ns is None else self.cpu_over_ns
+        return None if self.cpu_s is None or over_ns <= 0 else self.cpu_s * 1e9 / over_ns
 
 
 class PlanFact(_Facts, frozen=True):

@@ -43,6 +43,7 @@ def _observed(bed: Bed, scenario: Scenario, seed: int) -> float:
         observation.begin()
         collector.begin(start_ns, ())
         time.sleep(scenario.run.window.seconds)
+        observation.mark_end()
         collector.end()
         observation.server.end(start_ns)
         if observation.pooler:

@@ -19,6 +19,7 @@ import psutil
 from psycopg import sql
 
 from bench.environment.connection import connected
+from bench.environment.cpu import read_family, used_between
 from tests.benchmarks.table import Row
 
 if TYPE_CHECKING:
@@ -65,13 +66,6 @@ class Load:
         )
 
 
-def _server_cpu_s(postmaster: psutil.Process) -> float:
-    """CPU of the server and of every backend, those that have ended included."""
-    own = postmaster.cpu_times()
-    living = sum(sum(child.cpu_times()[:2]) for child in postmaster.children())
-    return own.user + own.system + own.children_user + own.children_system + living
-
-
 def _watch_memory(pid: int, peaks: list[int]) -> None:
     """Note the highest resident memory until the process ends. rusage would count the parent's before the exec too."""
     with contextlib.suppress(OSError):
@@ -86,7 +80,7 @@ def _measured(
     """Run a client; return what it printed, wall seconds, CPU seconds of both sides and the client's peak memory."""
     postmaster = psutil.Process(bed.server_pids()[0])
     peaks: list[int] = [0]
-    before, own, began = _server_cpu_s(postmaster), os.times(), time.monotonic()
+    before, own, began = read_family(postmaster), os.times(), time.monotonic()
     with subprocess.Popen(
         command,
         env={**os.environ, **variables},
@@ -103,7 +97,10 @@ def _measured(
         raise subprocess.CalledProcessError(process.returncode, command)
     wall_s, after = time.monotonic() - began, os.times()
     client_s = after.children_user - own.children_user + after.children_system - own.children_system
-    return printed, wall_s, client_s + _server_cpu_s(postmaster) - before, max(peaks)
+    server_s = used_between(before, read_family(postmaster))
+    if server_s is None:
+        raise RuntimeError("the server's CPU cannot be read")
+    return printed, wall_s, client_s + server_s, max(peaks)
 
 
 def _seed(bed: Bed, scale: float) -> Load:
