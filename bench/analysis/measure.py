@@ -9,39 +9,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 from scipy import stats
 
 from bench.analysis.activity import hit_ratio
 from bench.analysis.buffers import count_buffers
-from bench.analysis.distribution import QUANTILES
+from bench.analysis.duration_statistics import LEVEL, duration_statistics
 from bench.analysis.measurement import ALL_OPERATIONS, Measurement
 from bench.analysis.split import PARTS
 from bench.analysis.summary import key_of
 from bench.analysis.validity import OUTAGE
 from bench.model.facts import Caveat
 from bench.model.sample import DURATIONS
-from bench.stats.autocorrelation import effective_sample_size
 from bench.stats.blocks import series_mean
 from bench.stats.estimate import Estimate, Refused
-from bench.stats.quantiles import smallest_n, too_few
-from bench.stats.replicates import around_quantile, mean_interval, quantile_over_replicates
+from bench.stats.replicates import mean_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    import numpy.typing as npt
-
-    from bench.analysis.distribution import Distribution
     from bench.analysis.summary import OperationSummary, TrialSummary
     from bench.design.plan import Plan
     from bench.model.scenario import Level
 
     Known = Estimate | Refused
 
-LEVEL = 0.95
-FEWEST_BLOCKS = 8
-"""Fewer blocks show neither their spread nor their memory (as in ``bench.stats.blocks``)."""
 _WHOLE_POOLER = ("round_trips_per_operation", "server_assignments_per_operation")
 _WHOLE_TABLES = Refused("the tables' counters do not tell operations apart", 0, None)
 
@@ -95,7 +86,7 @@ def _measure(treatment: Mapping[str, Level], summaries: Sequence[TrialSummary], 
     known |= _rates(used, name)
     for duration in DURATIONS:
         parts = [summary.operations[name].durations[duration] for summary in used]
-        known |= {f"{duration}.{statistic}": value for statistic, value in _duration(parts).items()}
+        known |= {f"{duration}.{statistic}": value for statistic, value in duration_statistics(parts).items()}
     known |= _splits([summary.operations[name] for summary in used])
     known["buffers"] = _buffers(used, name)
     outcomes: dict[str, int] = {}
@@ -240,56 +231,6 @@ def _error_rate(operations: Sequence[OperationSummary]) -> Known:
         half = (trials.high - trials.low) / 2
         low, high = min(low, point - half), max(high, point + half)
     return Estimate(point, max(0.0, min(low, point)), min(1.0, max(high, point)), LEVEL, len(operations), "1")
-
-
-def _duration(parts: Sequence[Distribution]) -> dict[str, Known]:
-    """Statistics of one duration over the trials of a treatment, in seconds."""
-    if not all(part.n for part in parts):
-        nothing = Refused("a trial has no operation that ended well", min(part.n for part in parts), 1)
-        return dict.fromkeys(("mean", *QUANTILES, "max"), nothing)
-    known: dict[str, Known] = {"mean": _mean(parts)}
-    if len(parts) == 1:
-        known |= {name: _quantile_over_blocks(parts[0], name) for name in QUANTILES}
-    else:
-        histograms = [part.histogram() for part in parts]
-        known |= {name: quantile_over_replicates(histograms, q, LEVEL) for name, q in QUANTILES.items()}
-    known["max"] = _maximum(parts)
-    return {name: value.scaled(1e-9, "s") if isinstance(value, Estimate) else value for name, value in known.items()}
-
-
-def _mean(parts: Sequence[Distribution]) -> Known:
-    """Exact mean of all operations; the interval is that of the trials' means."""
-    point = sum(part.total_ns for part in parts) / sum(part.n for part in parts)
-    if len(parts) == 1:
-        trials = series_mean(parts[0].blocks.means_ns, LEVEL, "ns")
-    else:
-        trials = mean_interval([part.mean_ns for part in parts], LEVEL, "ns")
-    if isinstance(trials, Refused):
-        return trials
-    half = (trials.high - trials.low) / 2
-    return Estimate(point, max(0.0, point - half), point + half, LEVEL, trials.n, "ns")
-
-
-def _maximum(parts: Sequence[Distribution]) -> Known:
-    """Return the longest seen; the interval says how the trials' (or blocks') longest differ."""
-    point = float(max(part.max_ns for part in parts))
-    if len(parts) > 1:
-        return around_quantile(point, np.array([part.max_ns for part in parts], np.float64), len(parts), LEVEL, "ns")
-    return _around_blocks(point, parts[0].blocks.maxima_ns)
-
-
-def _quantile_over_blocks(part: Distribution, name: str) -> Known:
-    q = QUANTILES[name]
-    if part.n < smallest_n(q, LEVEL):
-        return too_few(q, part.n, LEVEL)
-    return _around_blocks(float(part.quantile_ns(q)), part.blocks.quantiles_ns[name])
-
-
-def _around_blocks(point: float, blocks: npt.NDArray[np.float64]) -> Known:
-    if blocks.size < FEWEST_BLOCKS:
-        reason = f"one trial, and {blocks.size} blocks of it with samples do not show how blocks differ"
-        return Refused(reason, int(blocks.size), FEWEST_BLOCKS)
-    return around_quantile(point, blocks, max(2.0, effective_sample_size(blocks)), LEVEL, "ns")
 
 
 def _splits(operations: Sequence[OperationSummary]) -> dict[str, Known]:
