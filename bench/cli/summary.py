@@ -35,9 +35,9 @@ def print_outcome(derived: Derived, *, as_json: bool, kind: str = "run") -> None
         return
     click.echo("")
     click.secho(derived.analysis.answer.headline, bold=True)
-    for subject in derived.analysis.answer.subjects:
-        for doubt in subject.cannot_claim:
-            note(f"  cannot claim: {doubt}")
+    doubts = (doubt for subject in derived.analysis.answer.subjects for doubt in subject.cannot_claim)
+    for doubt in dict.fromkeys(doubts):  # what holds for several subjects is said once
+        note(f"  cannot claim: {doubt}")
     _print_verdict(verdict if capacity is None else _deciding(verdict))
     for finding in derived.analysis.findings:
         if finding.severity in _SEVERITIES:

@@ -13,6 +13,7 @@ import msgspec
 from bench.environment.account import server_account
 from bench.environment.binaries import embedded_bindir, major_version, missing_libraries, reachable_install
 from bench.environment.pgbouncer import CONSOLE_USER, PgBouncer
+from bench.environment.pgpool import end_stray_pgpool
 from bench.environment.pooler_binary import find_pgbouncer
 from bench.environment.pooler_ini import end_stray_pooler
 from bench.environment.postgres import Postgres, end_stray_server
@@ -249,6 +250,8 @@ def _clean_up(where: Where) -> bool:
     found = read_detached(root) is not None
     for folder in sorted(place.glob("pg*-pgbouncer")):
         found |= end_stray_pooler(folder)
+    for folder in sorted(place.glob("pg*-pgpool")):
+        found |= end_stray_pgpool(folder)
     for folder in sorted(place.glob("pg*/data")):
         found |= end_stray_server(folder)
     write_detached(root, None)

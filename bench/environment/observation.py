@@ -20,6 +20,7 @@ from bench.model.facts import PoolerFacts, ServerFacts, StatementFacts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bench.environment.pgpool_observation import PgpoolObserver
     from bench.model.endpoint import Endpoint
 
 POOLER_SETTINGS = (
@@ -225,7 +226,7 @@ class PoolerObserver:
 class Observation:
     """Server and pooler together, as a context around one trial."""
 
-    def __init__(self, server: ServerObserver, pooler: PoolerObserver | None) -> None:
+    def __init__(self, server: ServerObserver, pooler: PoolerObserver | PgpoolObserver | None) -> None:
         self.server = server
         self.pooler = pooler
 

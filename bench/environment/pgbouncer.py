@@ -253,19 +253,24 @@ class PgBouncer:
 
     def _restart(self, settings: PoolerSettings) -> None:
         """Run another number of processes on the same port: whether a port is shared is decided when it is opened."""
-        if self.process is None:
-            raise SetupError(
-                f"the pooler that is running has {self.settings.processes} process, the scenario asks for "
-                f"{settings.processes}",
-                remedy="Stop it with `bench down`: `bench run` then starts its own, as many as each trial asks for.",
-            )
-        if settings.processes > 1:
-            require_peers(self.version)
+        self.require_processes(settings.processes)
         self.stop()
         self.settings = settings
         if not self._listens():
             self.stop()
             self._refuse_start()
+
+    def require_processes(self, count: int) -> None:
+        """Refuse a number of processes that this pooler cannot be run in."""
+        if count == self.settings.processes:
+            return
+        if self.process is None:
+            raise SetupError(
+                f"the pooler that is running has {self.settings.processes} process, the scenario asks for {count}",
+                remedy="Stop it with `bench down`: `bench run` then starts its own, as many as each trial asks for.",
+            )
+        if count > 1:
+            require_peers(self.version)
 
     def adopt(self, port: int, server_port: int) -> None:
         """Take over a pooler that an earlier command left running, with the settings that it has."""

@@ -173,7 +173,7 @@ def processes_called(*arguments: str) -> list[int]:
 def recorded_pid(file: Path) -> int:
     """Return the process id in the first line of a server's own file, 0 where there is none."""
     try:
-        return int(file.read_text(errors="replace").split()[0])
+        return int(file.read_text(errors="replace").replace("\0", " ").split()[0])  # pgpool-II ends it with a NUL
     except (OSError, ValueError, IndexError):
         return 0
 

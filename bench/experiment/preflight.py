@@ -48,7 +48,7 @@ def check_descriptors(scenarios: Sequence[Scenario], own: int, pooler: PoolerLim
 
     Returns the doubt that remains where an attached pooler's limits could not be read.
     """
-    pooled = [scenario for scenario in scenarios if scenario.pooler.kind != "none"]
+    pooled = [scenario for scenario in scenarios if scenario.pooler.kind == "pgbouncer"]
     _check_workers(scenarios, own)
     if pooler is None or not pooled:
         return ()

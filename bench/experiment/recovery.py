@@ -47,7 +47,7 @@ def await_target(target: Target, scenario: Scenario, progress: Progress, patienc
 
 
 def _failure(target: Target, scenario: Scenario) -> SetupError | None:
-    pooled = target.pooled if scenario.pooler.kind != "none" else None
+    pooled = target.pooled if scenario.pooler.kind == "pgbouncer" else None
     try:
         with connected(target.admin):
             pass

@@ -81,6 +81,7 @@ def run(request: Request, progress: Progress) -> Derived:
     planned = request.planned
     course = _choose_course(planned, progress)
     with open_target(request.where, planned.scenario.dataset, course.may_run(), progress) as opened:
+        opened.check_poolers(course.may_run())
         check_connections(course.may_run(), opened.usable_connections())
         doubts = check_descriptors(tuple(course.may_run()), own_limit(), opened.pooler_limits())
         target = replace(opened, caveats=(*opened.caveats, *doubts))

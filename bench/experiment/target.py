@@ -17,6 +17,7 @@ from bench.environment.connection import connected
 from bench.environment.dataset import provide_dataset
 from bench.environment.descriptors import PoolerLimits, read_limits, soft_limit
 from bench.environment.embedded import Environment, session
+from bench.environment.pgpool import Pgpool, find_pgpool
 from bench.environment.pooler_ini import PoolerSettings
 from bench.environment.safeguard import (
     READ_ONLY,
@@ -55,6 +56,8 @@ class Target:
     environment: Environment | None
     caveats: tuple[Caveat, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+    pgpool: Pgpool | None = None
+    """The second pooler, of the embedded environment; started by the trials that ask for it."""
     guard: Guard | None = None
     """Bounds of an attached database without our marker."""
     pooler_extra: tuple[tuple[str, str], ...] = ()
@@ -71,15 +74,13 @@ class Target:
         """Bring the pooler into the state the treatment asks for; returns where the load connects."""
         if scenario.pooler.kind == "none":
             return self.direct
+        if scenario.pooler.kind == "pgpool" and self.pgpool is not None:
+            self.pgpool.start(scenario.pool.size)
+            return self.pgpool.endpoint
         if self.pooled is None:
             raise SetupError(
                 "the scenario drives its load through pgBouncer, and no pooler is attached",
                 remedy="Name one with `--pooler-dsn`, or run direct with `--set pooler.kind=none`.",
-            )
-        if self.environment is None and scenario.pooler.processes > 1:
-            raise SetupError(
-                "`pooler.processes` is for the embedded pooler; an attached one is measured as it is",
-                remedy="Leave the key out, or run without `--pooler-dsn`.",
             )
         if self.environment is not None:
             pooler = scenario.pooler
@@ -90,6 +91,19 @@ class Target:
             )
             self.environment.pooler.apply(settings, self.pooled.dbname)
         return self.pooled
+
+    def check_poolers(self, scenarios: Iterable[Scenario]) -> None:
+        """Refuse, before anything runs, a treatment whose pooler cannot be had here."""
+        for pooler in {scenario.pooler for scenario in scenarios}:
+            if pooler.processes > 1 and self.environment is None:
+                raise SetupError(
+                    "`pooler.processes` is for the embedded pooler; an attached one is measured as it is",
+                    remedy="Leave the key out, or run without `--pooler-dsn`.",
+                )
+            if pooler.kind == "pgbouncer" and self.environment is not None:
+                self.environment.pooler.require_processes(pooler.processes)
+            if pooler.kind == "pgpool" and self.pgpool is not None:
+                find_pgpool()
 
     def ended(self) -> str | None:
         """Name a server of our own that has ended and will not come back by itself."""
@@ -140,13 +154,21 @@ def open_target(
             yield _attached(reached, where.limits, tuple(scenarios), progress)
         return
     if isinstance(where, Environment):
-        yield _embedded(where, embedded.own_pids(where), dataset, progress)
+        with contextlib.closing(_second_pooler(where)) as pgpool:
+            yield _embedded(where, embedded.own_pids(where), pgpool, dataset, progress)
         return
     progress.note("starting the embedded PostgreSQL and pgBouncer")
     with session(where) as environment:
         for note in environment.notes:
             progress.note(f"  {note}")
-        yield _embedded(environment, embedded.pids(environment, where), dataset, progress)
+        with contextlib.closing(_second_pooler(environment)) as pgpool:
+            yield _embedded(environment, embedded.pids(environment, where), pgpool, dataset, progress)
+
+
+def _second_pooler(environment: Environment) -> Pgpool:
+    data = environment.postgres.data
+    folder = data.parent.with_name(f"{data.parent.name}-pgpool")
+    return Pgpool(environment.app, folder, environment.postgres.account)
 
 
 def _attached(reached: Reached, limits: Limits, scenarios: tuple[Scenario, ...], progress: Progress) -> Target:
@@ -196,7 +218,11 @@ def _guarded(
 
 
 def _embedded(
-    environment: Environment, pids: tuple[int | None, int | None], dataset: Dataset, progress: Progress
+    environment: Environment,
+    pids: tuple[int | None, int | None],
+    pgpool: Pgpool,
+    dataset: Dataset,
+    progress: Progress,
 ) -> Target:
     migrations.upgrade(environment.admin.dsn())
     provide_dataset(environment.admin, dataset, progress.note)
@@ -210,6 +236,7 @@ def _embedded(
         server_pid=pids[0],
         pooler_pid=pids[1],
         environment=environment,
+        pgpool=pgpool,
         caveats=environment.pooler.caveats,
         versions={"postgresql": version, "pgbouncer": ".".join(map(str, environment.pooler.version))},
     )

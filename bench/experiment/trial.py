@@ -14,6 +14,7 @@ import msgspec
 from bench.environment.collector.collecting import Collector
 from bench.environment.collector.order import Order
 from bench.environment.observation import Observation, PoolerObserver, ServerObserver
+from bench.environment.pgpool_observation import PgpoolObserver
 from bench.experiment.preflight import server_connections
 from bench.load.pgbench import Pgbench
 from bench.load.workers import Workers
@@ -54,18 +55,20 @@ def _sleep_until(instant_ns: int) -> None:
         time.sleep(left / 1e9)
 
 
-def _collector(target: Target, *, pooled: bool) -> Collector:
-    poolers = target.poolers() if pooled else ()
+def _collector(target: Target, kind: str) -> Collector:
+    poolers = target.poolers() if kind == "pgbouncer" else ()
     return Collector(Order(target.admin, target.direct, poolers, target.server_pid))
 
 
 @contextlib.contextmanager
-def _observe(target: Target, *, pooled: bool) -> Iterator[Observation]:
+def _observe(target: Target, kind: str) -> Iterator[Observation]:
     with contextlib.ExitStack() as stack:
         server = ServerObserver(target.admin, target.direct.user, target.server_pid)
         stack.callback(server.close)
-        pooler = None
-        if pooled and target.poolers():
+        pooler: PoolerObserver | PgpoolObserver | None = None
+        if kind == "pgpool" and target.pgpool is not None:
+            pooler = PgpoolObserver(target.pgpool)
+        elif kind == "pgbouncer" and target.poolers():
             pooler = PoolerObserver(target.poolers(), target.direct)
             stack.callback(pooler.close)
         yield Observation(server, pooler)
@@ -122,10 +125,10 @@ def run_trial(
 
     ``swarm`` carries the trials of the driver ``locust``.
     """
-    pooled = scenario.pooler.kind != "none"
+    kind = scenario.pooler.kind
     cores = len(os.sched_getaffinity(0))
     generator = _choose_generator(target, scenario, trial, populations, swarm)
-    with _collector(target, pooled=pooled) as collector, generator, _observe(target, pooled=pooled) as observation:
+    with _collector(target, kind) as collector, generator, _observe(target, kind) as observation:
         collector.wait_ready()
         started_utc = datetime.now(UTC).isoformat(timespec="milliseconds")
         start_ns = generator.start()

@@ -91,6 +91,7 @@ def tune(asked: Tune, progress: Progress) -> Derived:
     planned = request.planned
     start = treat(planned.raw, {}, planned.source)
     with open_target(request.where, start.dataset, [start], progress) as target:
+        target.check_poolers([start])
         check_connections([start], target.usable_connections())
         with open_writer(request, describe_run(request, target, [start])) as writer:
             try:

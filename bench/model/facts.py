@@ -68,7 +68,7 @@ class PoolGauges(_Facts, frozen=True):
 
 
 class PoolerFacts(_Facts, frozen=True):
-    """pgBouncer during the window: differences of SHOW STATS ``total_*`` columns by name, gauges, its own process."""
+    """The pooler during the window: differences of SHOW STATS ``total_*`` columns by name, gauges, its own process."""
 
     version: str
     mode: str
@@ -89,6 +89,8 @@ class PoolerFacts(_Facts, frozen=True):
     """What SHOW CONFIG says of limits and timeouts, by pgBouncer's own names."""
     servers_replaced: int | None = None
     """Server connections of the first reading that others had replaced at the second; None where nobody looked."""
+    kind: str = "pgbouncer"
+    """``pgpool`` counts neither statements nor waits: its ``stats`` and ``gauges`` are empty."""
 
 
 class StatementFacts(_Facts, frozen=True):

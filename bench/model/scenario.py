@@ -196,10 +196,10 @@ class Pool(_Part, frozen=True):
 class Pooler(_Part, frozen=True):
     """The proxy between client and server. Without ``size`` it gives every client connection a server connection.
 
-    ``size`` counts the server connections of all ``processes`` together.
+    ``size`` counts the server connections of all ``processes`` together. pgpool-II has one for each client session.
     """
 
-    kind: Literal["none", "pgbouncer"] = "pgbouncer"
+    kind: Literal["none", "pgbouncer", "pgpool"] = "pgbouncer"
     mode: Literal["transaction", "session", "statement"] = "transaction"
     size: int | None = None
     processes: int = 1
@@ -213,6 +213,10 @@ class Pooler(_Part, frozen=True):
             "`size` must be a multiple of `processes`: each process has a pool of its own, and they are alike",
         )
         _require(self.max_prepared_statements >= 0, "`max_prepared_statements` must not be negative")
+        if self.kind == "pgpool":
+            _require(self.mode == "session", '`kind = "pgpool"` pools sessions only: set `mode = "session"`')
+            _require(self.size is None, '`kind = "pgpool"` has a server connection for each client: leave `size` out')
+            _require(self.processes == 1, '`kind = "pgpool"` runs a process for each client: leave `processes` out')
 
 
 class Run(_Part, frozen=True):
@@ -258,6 +262,10 @@ class Scenario(_Part, frozen=True):
         names = [operation.name for operation in self.operation]
         twice = sorted({name for name in names if names.count(name) > 1})
         _require(not twice, f"two operations share a name: {', '.join(twice)}")
+        _require(
+            self.pooler.kind != "pgpool" or self.pool.driver != "locust",
+            "the workers of a swarm are told where to connect before pgpool-II runs: use another driver",
+        )
         for budget in self.all_budgets:
             self._check_budget(budget)
         for key, levels in self.sweep.items():

@@ -74,7 +74,7 @@ def _pool_sizes(scenario: Scenario, answer: Answer, sizes: tuple[int, ...]) -> I
 
 def _pooler(scenario: Scenario, cores: int) -> Iterator[Idea]:
     pooler, pool = scenario.pooler, scenario.pool
-    if pooler.kind == "none":
+    if pooler.kind != "pgbouncer":
         return
     formula = pool_size_prior(cores)
     if pooler.size is None and formula < pool.size and pooler.mode == "transaction":
