@@ -22,6 +22,7 @@ COMMANDS = {
     "env": "print shell exports for the embedded servers",
     "schema": "migrate, audit, maintain partitions",
     "seed": "load deterministic data",
+    "new": "make a commented scenario from SQL or from pg_stat_statements",
     "plan": "print the trials of a scenario; runs nothing",
     "explain": "show the plans of every operation from each side, and what is wrong with them",
     "run": "run a scenario or a sweep, then analyse and report",

@@ -92,6 +92,11 @@ def _explain(error: msgspec.ValidationError, source: str) -> ScenarioError:
         where = "load models" if invalid[2].endswith("model") else "parameter kinds"
         types = _PARTS["$.load" if invalid[2].endswith("model") else "$.operation[].parameters[]"]
         known = [str(part.__struct_config__.tag) for part in types]
+        if invalid[1] == "open":
+            return ScenarioError(
+                f"{source}: `{invalid[2]}` is left open: nobody has chosen yet where its values come from",
+                remedy=f"Replace it by one of: {', '.join(known)}; the comment there shows how.",
+            )
         return ScenarioError(
             f"{source}: `{invalid[2]}` is {invalid[1]!r}, which is not one of the {where}",
             remedy=f"{_nearest(invalid[1], known)}Use one of: {', '.join(known)}.",

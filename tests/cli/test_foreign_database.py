@@ -47,6 +47,7 @@ CHANGING = {
 LOOKING = {
     "explain": ["theirs.toml", "--owner-dsn", OWNER_DSN],
     "monitor": ["--once", "--interval", "100ms", "--warn-only"],
+    "new": ["drafted", "--sql", "theirs.sql", "--writes"],
 }
 JUDGING = {"gate": ["latest"]}
 """It takes addresses for `--against` and `--rerun`, which run `bench run`; what is stored is judged without them."""
@@ -63,6 +64,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     (tmp_path / "theirs.toml").write_text(SCENARIO)
+    (tmp_path / "theirs.sql").write_text("SELECT nextval('app.tickets'); DELETE FROM app.payments WHERE id = $1;")
     return tmp_path
 
 
