@@ -1,0 +1,98 @@
+"""`python -m tests.benchmarks.pool_size`: the recommended pool size beside an exhaustive grid, on three scenarios.
+
+The answer comes from an adaptive sweep, the grid from a run of its own with another seed: every size, interleaved, five
+replicates. Promised: throughput at the answer within 3 % of the grid's best, and no smaller pool is as good. About
+seven minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.analysis.load_answer import MARGIN
+from bench.experiment.derive import derive
+from bench.experiment.progress import Silence
+from tests.benchmarks.bed import CHECKOUT
+from tests.benchmarks.table import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.analysis.answer import SubjectAnswer
+    from bench.stats.estimate import Estimate
+
+SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
+CLIENTS = 50
+REPLICATES = 5
+SCENARIOS = ("rating_lookup", "rating_calculation", "vehicle_search")
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What one sweep answers, and how many trials that took."""
+
+    subject: SubjectAnswer
+    trials: int
+
+
+def _sweep(name: str, folder: Path, *options: str) -> Sweep:
+    command = [sys.executable, "-m", "bench", "run", str(CHECKOUT / "scenarios" / f"{name}.toml"), "--json"]
+    command += ["--sweep", f"pool.size={','.join(map(str, SIZES))}", "--sweep", f"load.clients={CLIENTS}"]
+    command += ["--replicates", str(REPLICATES), "--set", "run.warmup=300ms", "--set", "run.window=1s"]
+    command += ["--results", str(folder / "results"), "--reports", str(folder / "reports"), "--warn-only", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=CHECKOUT)
+    if done.returncode:
+        raise ValueError(done.stderr)
+    found = json.loads(done.stdout)
+    derived = derive(found["run_id"], folder / "results", folder / "reports", Silence())
+    [subject] = derived.analysis.answer.subjects
+    return Sweep(subject, len(json.loads((Path(found["path"]) / "plan.json").read_text())["trials"]))
+
+
+def measure(name: str) -> Row:
+    """Ask for a size, then measure every size, and set the answer into the grid."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        asked = _sweep(name, folder, "--adaptive", "--set", "run.seed=1")
+        grid = _sweep(name, folder, "--set", "run.seed=2")
+    [load] = grid.subject.loads
+    answer = asked.subject.recommended
+    sizes = {one.pool_size: one for one in load.sizes}
+    at = sizes[answer].ratio if answer in sizes else None
+    smaller = [one for one in load.sizes if answer and one.pool_size < answer and one.ratio is not None]
+    as_good = [one.pool_size for one in smaller if one.ratio and one.ratio.low >= 1 - MARGIN]
+    beside = "not comparable" if at is None else f"{at.point:.3f} [{at.low:.3f}, {at.high:.3f}] of the best"
+    return Row(
+        f"recommended pool size of {name} at {CLIENTS} clients",
+        f"{answer} ({asked.trials} of {grid.trials} trials): {beside}; the grid's own answer {load.recommended}, "
+        f"somewhere in {load.low} .. {load.high}",
+        f"within {MARGIN:.0%} of the best, and the smallest such",
+        met=at is not None and at.high >= 1 - MARGIN and not as_good,
+        details=[_line(one.pool_size, one.throughput, one.ratio) for one in load.sizes],
+    )
+
+
+def _line(size: int, throughput: Estimate | None, ratio: Estimate | None) -> str:
+    seen = "no valid trials" if throughput is None else f"{throughput.point:,.0f}/s"
+    beside = "" if ratio is None else f", {ratio.point:.3f} [{ratio.low:.3f}, {ratio.high:.3f}] of the best"
+    return f"size {size}: {seen}{beside}"
+
+
+def main(names: Sequence[str]) -> None:
+    """Print a row for each scenario; exits with 1 where the promise is not kept."""
+    rows = []
+    for name in names or SCENARIOS:
+        rows.append(measure(name))
+        sys.stdout.write("\n".join(rows[-1].lines()) + "\n")
+        sys.stdout.flush()
+    raise SystemExit(0 if all(row.met for row in rows) else 1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
