@@ -6,7 +6,7 @@ LOCK := .ci/requirements.lock
 STAMP := $(VENV)/.locked
 SCENARIO ?= scenarios/rating_lookup.toml
 
-.PHONY: setup demo test check lint types contracts bench clean lock
+.PHONY: setup demo test check lint types contracts docs bench clean lock
 
 setup: $(STAMP) pooler
 
@@ -36,6 +36,9 @@ types: $(STAMP)
 
 contracts: $(STAMP)
 	$(BIN)/lint-imports
+
+docs: $(STAMP) ## the documentation as a site, in .bench/site; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --config-file .ci/mkdocs.yml
 
 check: lint types contracts test ## what CI runs
 
