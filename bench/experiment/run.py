@@ -19,6 +19,7 @@ from bench.environment.host import describe_host
 from bench.environment.populations import read_populations
 from bench.experiment.adaptive import AdaptiveCourse
 from bench.experiment.capacity import RateCourse
+from bench.experiment.clock import WallClock
 from bench.experiment.course import GridCourse
 from bench.experiment.derive import derive
 from bench.experiment.plans import count_scans, take_plans
@@ -80,6 +81,7 @@ def run(request: Request, progress: Progress) -> Derived:
     """Run all trials and derive measurements, findings, verdict and report; finished trials survive any failure."""
     planned = request.planned
     course = _choose_course(planned, progress)
+    clock = WallClock()
     with open_target(request.where, planned.scenario.dataset, course.may_run(), progress) as opened:
         opened.check_poolers(course.may_run())
         check_connections(course.may_run(), opened.usable_connections())
@@ -94,10 +96,11 @@ def run(request: Request, progress: Progress) -> Derived:
                     load = _Load(target, populations, swarm)
                     _run_trials(load, course, taken.load, writer, progress)
                 count_scans(target, taken, writer)
-                writer.record(_doubted(writer.facts, *course.doubts()))
+                writer.record(_doubted(writer.facts, *course.doubts(), *clock.doubts()))
                 folder = writer.finish()
             except BaseException as error:
                 with contextlib.suppress(StoreError):  # a full disk must not hide why the run stopped
+                    writer.record(_doubted(writer.facts, *clock.doubts()))
                     writer.stop("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
                 again = shlex.join((*request.resume_command, "--resume", writer.run_id))
                 kept = f"{len(writer.finished)} of {len(writer.plan.trials)} trials"

@@ -204,6 +204,8 @@ class RunFacts(_Facts, frozen=True):
     """What the command line changed in the scenario."""
     caveats: tuple[Caveat, ...] = ()
     reported: tuple[ReportedTrial, ...] = ()
+    worked_s: float | None = None
+    """How long it took by the monotonic clock, over all sessions that ended in order; None where nobody measured it."""
 
 
 class ReportedTrial(_Facts, frozen=True):

@@ -166,7 +166,7 @@ def find_rate(environment: Environment, folder: Path) -> float:
 
 def soak(environment: Environment, rate: float, minutes: float) -> tuple[TrialRecord, Watch, float]:
     """Offer a rate for some minutes; returns the trial, what was watched, and the length of the window."""
-    settings: dict[str, Level] = {"run.window": f"{round(minutes * 60_000)}ms", "run.warmup": "5s"}
+    settings: dict[str, Level] = {"run.window": f"{round(minutes * 60_000)}ms", "run.warmup": "10s"}
     planned = plan_capacity("rating_lookup", Overrides(settings), 1, quick=False)
     scenario = offer(planned.raw, planned.source, rate)
     server, pooler = own_pids(environment)
