@@ -22,6 +22,7 @@ from bench.experiment.capacity import RateCourse
 from bench.experiment.clock import WallClock
 from bench.experiment.course import GridCourse
 from bench.experiment.derive import derive
+from bench.experiment.disturb import check_disturbances
 from bench.experiment.plans import count_scans, take_plans
 from bench.experiment.preflight import check_connections, check_descriptors
 from bench.experiment.recovery import Unreachable, await_target, second_try, with_note
@@ -84,6 +85,7 @@ def run(request: Request, progress: Progress) -> Derived:
     clock = WallClock()
     with open_target(request.where, planned.scenario.dataset, course.may_run(), progress) as opened:
         opened.check_poolers(course.may_run())
+        check_disturbances(opened.environment, course.may_run())
         check_connections(course.may_run(), opened.usable_connections())
         doubts = check_descriptors(tuple(course.may_run()), own_limit(), opened.pooler_limits())
         target = replace(opened, caveats=(*opened.caveats, *doubts))

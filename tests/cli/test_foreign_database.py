@@ -166,6 +166,20 @@ def test_a_load_beyond_the_limits_is_refused_before_it_begins(
 
 
 @pytest.mark.pg
+@pytest.mark.parametrize("words", ["run", "capacity", "tune"])
+def test_what_a_scenario_breaks_on_purpose_is_never_broken_on_a_foreign_database(
+    foreign: Foreign, folder: Path, words: str
+) -> None:
+    disturbed = SCENARIO + '[[disturbance]]\nkind = "drop_connections"\nat = "100ms"\n'
+    (folder / "theirs.toml").write_text(disturbed)
+    before = foreign.digest()
+    with pytest.raises(ScenarioError, match="never disturbed"):
+        _bench(words, "theirs.toml", "--dsn", foreign.dsn)
+    assert foreign.digest() == before
+    assert not (folder / "results").exists()
+
+
+@pytest.mark.pg
 @pytest.mark.usefixtures("folder")
 def test_a_database_where_others_work_asks_whether_the_user_knows(foreign: Foreign) -> None:
     with contextlib.ExitStack() as others:
