@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from bench.analysis.distribution import Distribution
+    from bench.analysis.disturbances import Recovery
     from bench.analysis.split import Split
     from bench.design.plan import Trial
     from bench.model.facts import Caveat, TrialFacts
@@ -86,6 +87,8 @@ class TrialSummary:
     assignments: float | None
     """Server connections pgBouncer assigned per operation."""
     caveats: tuple[Caveat, ...] = ()
+    recoveries: tuple[Recovery, ...] = ()
+    """How users fared after what the run did on purpose."""
 
     @property
     def everything(self) -> OperationSummary:

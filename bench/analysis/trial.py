@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.analysis.distribution import BLOCKS, reduce
+from bench.analysis.disturbances import recoveries
 from bench.analysis.measurement import ALL_OPERATIONS
 from bench.analysis.split import (
     ClientMeans,
@@ -63,6 +64,7 @@ def summarise(trial: Trial, facts: TrialFacts, samples: Samples, scenario: Scena
         departures=int(between(left, window.start_ns, window.end_ns).sum()),
         round_trips=reduction.pooler_count("total_query_count"),
         assignments=reduction.pooler_count("total_server_assignment_count"),
+        recoveries=recoveries(samples, facts),
     )
     checked = {name: replace(op, caveats=operation_doubts(op)) for name, op in summary.operations.items()}
     summary = replace(summary, operations=checked)

@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING
 
 from bench.analysis import laws
+from bench.analysis.disturbances import tell_recoveries
 from bench.analysis.saturation import ceilings
 from bench.analysis.steadiness import unsteadiness
 from bench.analysis.wording import percent, rate, seconds
@@ -20,7 +21,7 @@ from bench.model.scenario import OpenLoop
 from bench.stats.recovery import find_outages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from bench.analysis.summary import OperationSummary, TrialSummary
 
@@ -49,8 +50,14 @@ def doubts(summary: TrialSummary) -> tuple[Caveat, ...]:
     if not summary.everything.total:
         return (_empty_window(summary),)
     checks = (laws.broken, _settings, _outages, ceilings, _offered, _unsent)
-    of_state = (_transient,) if summary.scenario.run.expect == "transient" else (_threshold, _connections, unsteadiness)
-    return tuple(caveat for check in (*checks, *of_state) for caveat in check(summary))
+    return tuple(caveat for check in (*checks, *_of_state(summary)) for caveat in check(summary))
+
+
+def _of_state(summary: TrialSummary) -> tuple[Callable[[TrialSummary], Iterator[Caveat]], ...]:
+    """Return the checks of a steady state, or what stands for them where there cannot be one."""
+    if summary.recoveries:
+        return (_threshold, _disturbed)
+    return (_transient,) if summary.scenario.run.expect == "transient" else (_threshold, _connections, unsteadiness)
 
 
 def operation_doubts(operation: OperationSummary) -> tuple[Caveat, ...]:
@@ -165,6 +172,10 @@ def _transient(summary: TrialSummary) -> Iterator[Caveat]:
         "and all figures depend on its length",
         cure='For figures that last, leave out `run.expect = "transient"` and give `run.warmup`.',
     )
+
+
+def _disturbed(summary: TrialSummary) -> Iterator[Caveat]:
+    return tell_recoveries(summary.recoveries, summary.facts.window_start_ns)
 
 
 def _connections(summary: TrialSummary) -> Iterator[Caveat]:

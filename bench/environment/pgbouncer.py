@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from typing import TYPE_CHECKING, NoReturn
 
 import psycopg
@@ -271,6 +272,14 @@ class PgBouncer:
             )
         if count > 1:
             require_peers(self.version)
+
+    def restart(self, away_s: float) -> None:
+        """End all processes at once and start them again ``away_s`` later, on the same port; raises ``SetupError``."""
+        self.stop()
+        time.sleep(away_s)
+        if not self._listens():
+            self.stop()
+            self._refuse_start()
 
     def adopt(self, port: int, server_port: int) -> None:
         """Take over a pooler that an earlier command left running, with the settings that it has."""

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
     Arguments = Sequence[tuple[Any, ...]]
 
-STATEMENT_TIMEOUT = "30s"
+STATEMENT_TIMEOUT_MS = 30_000
+_SHORTEN_TIMEOUT = """
+SELECT set_config('statement_timeout', %s, true) FROM pg_settings
+WHERE name = 'statement_timeout' AND setting::int NOT BETWEEN 1 AND %s"""
+"""Where the session has none, or a longer one: what guards somebody else's database stays in force."""
 CUSTOM_EXECUTIONS = 5
 """Executions that PostgreSQL plans with the values known before it compares costs (plancache.c)."""
 _PLANNED = re.compile(r"\s*\(*\s*(SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|VALUES|TABLE)\b", re.IGNORECASE)
@@ -56,6 +60,8 @@ class Captured:
 
     facts: list[PlanFact] = field(default_factory=list)
     caveats: list[Caveat] = field(default_factory=list)
+    timed_out: bool = False
+    """A statement was cut off: running it again from other sides would only cost the server more."""
 
     def add(self, more: Captured) -> None:
         """Take over what another look has found."""
@@ -141,6 +147,7 @@ class _Session:
                 if step.returns:
                     bind(values, step.returns, self._returned(number, step, own))
         except (psycopg.Error, NoRowToBind) as error:
+            captured.timed_out = isinstance(error, psycopg.errors.QueryCanceled)
             if not self._is_meant(error):
                 captured.caveats.append(self._refusal(number, error))
         finally:
@@ -150,7 +157,7 @@ class _Session:
 
     def _begin(self) -> None:
         self._connection.execute("BEGIN")
-        self._connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(sql.Literal(STATEMENT_TIMEOUT)))
+        self._connection.execute(_SHORTEN_TIMEOUT, [f"{STATEMENT_TIMEOUT_MS}ms", STATEMENT_TIMEOUT_MS])
         self._connection.execute(f"SET LOCAL plan_cache_mode = {_MODES[self._kind]}".encode())
         if self._view.set_role:
             self._connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(self._view.set_role)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.environment.process import end_process, processes_called
 from bench.environment.resources import shipped_folder
-from bench.model.scenario import MOST_PROCESSES
+from bench.model.pooler import MOST_PROCESSES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -32,6 +32,7 @@ FOREIGN_CONNECTIONS = 10
 LARGE_BYTES = 50_000_000_000
 """A database larger than this was not made for a test."""
 READ_ONLY = "default_transaction_read_only"
+STATEMENT_TIMEOUT = "statement_timeout"
 
 
 class Signs(msgspec.Struct, frozen=True):
@@ -139,7 +140,7 @@ def stand_guard(admin: Endpoint, limits: Limits) -> Guard | None:
 
 def session_settings(limits: Limits, scenarios: Iterable[Scenario]) -> Pairs:
     """Return what each session of the load starts with."""
-    timeout = ("statement_timeout", f"{max(1, limits.statement_timeout // 1_000_000)}ms")
+    timeout = (STATEMENT_TIMEOUT, f"{max(1, limits.statement_timeout // 1_000_000)}ms")
     reads = limits.read_only and all(operation.only_reads for one in scenarios for operation in one.operation)
     return (timeout, *([(READ_ONLY, "on")] if reads else []))
 

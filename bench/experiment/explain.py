@@ -18,7 +18,7 @@ from bench.environment.attached import reach_owner
 from bench.environment.indexes import read_indexes
 from bench.environment.plans import Captured, Viewpoint, explain, explain_automatic
 from bench.environment.populations import read_populations
-from bench.environment.safeguard import READ_ONLY, guarded
+from bench.environment.safeguard import READ_ONLY, STATEMENT_TIMEOUT, guarded
 from bench.environment.viewpoints import choose_viewpoints, read_surroundings
 from bench.experiment.ground import Ground
 from bench.experiment.target import open_target
@@ -65,6 +65,8 @@ def _capture(
 ) -> Captured:
     arguments = draw(operation.parameters, populations, ARGUMENT_SETS, generator)
     captured = explain(target.direct, operation, arguments[:1], _LOAD)
+    if captured.timed_out:
+        return captured
     took_ms = sum(parse_plan(fact.document).execution_ms or 0.0 for fact in captured.facts)
     if took_ms > SLOW_MS:
         arguments = arguments[:1]
@@ -76,7 +78,8 @@ def _capture(
     views, caveats = choose_viewpoints(read_surroundings(target.admin, tables_touched(captured.facts)))
     captured.add(Captured(caveats=caveats))
     for view in views:
-        endpoint = target.admin if view.set_role else target.direct
+        timeouts = tuple(pair for pair in target.direct.session if pair[0] == STATEMENT_TIMEOUT)
+        endpoint = guarded(target.admin, timeouts) if view.set_role else target.direct
         captured.add(explain(endpoint, operation, arguments, view, timing=False))
     return captured
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from bench.report.gate import Origin, lay_out_gate
 from bench.report.gate_markdown import render_comment, render_summary
 from bench.report.junit import render_junit
 from bench.report.sarif import render_sarif
+from bench.report.sections.environment import elapsed_s
 from bench.report.smaller_is_better import render_smaller_is_better
 from bench.store.disk import writing
 from bench.store.runs import open_run
@@ -41,9 +41,8 @@ def lay_out(gated: Gated, results_root: Path) -> GateDocument:
     facts = reader.facts
     origin = Origin(source=_source(reader, gated.source), text=reader.scenario_text)
     if facts.started_utc:  # figures that somebody reported need not say when
-        ended = datetime.fromisoformat(facts.finished_utc or facts.started_utc)
-        seconds = (ended - datetime.fromisoformat(facts.started_utc)).total_seconds()
-        origin = replace(origin, started_utc=facts.started_utc, seconds=seconds)
+        seconds = elapsed_s(facts)
+        origin = replace(origin, started_utc=facts.started_utc, seconds=max(0.0, seconds or 0.0))
     return lay_out_gate(gated.result, origin)
 
 

@@ -19,8 +19,10 @@ from bench.environment.host import describe_host
 from bench.environment.populations import read_populations
 from bench.experiment.adaptive import AdaptiveCourse
 from bench.experiment.capacity import RateCourse
+from bench.experiment.clock import WallClock
 from bench.experiment.course import GridCourse
 from bench.experiment.derive import derive
+from bench.experiment.disturb import check_disturbances
 from bench.experiment.plans import count_scans, take_plans
 from bench.experiment.preflight import check_connections, check_descriptors
 from bench.experiment.recovery import Unreachable, await_target, second_try, with_note
@@ -80,8 +82,10 @@ def run(request: Request, progress: Progress) -> Derived:
     """Run all trials and derive measurements, findings, verdict and report; finished trials survive any failure."""
     planned = request.planned
     course = _choose_course(planned, progress)
+    clock = WallClock()
     with open_target(request.where, planned.scenario.dataset, course.may_run(), progress) as opened:
         opened.check_poolers(course.may_run())
+        check_disturbances(opened.environment, course.may_run())
         check_connections(course.may_run(), opened.usable_connections())
         doubts = check_descriptors(tuple(course.may_run()), own_limit(), opened.pooler_limits())
         target = replace(opened, caveats=(*opened.caveats, *doubts))
@@ -94,10 +98,11 @@ def run(request: Request, progress: Progress) -> Derived:
                     load = _Load(target, populations, swarm)
                     _run_trials(load, course, taken.load, writer, progress)
                 count_scans(target, taken, writer)
-                writer.record(_doubted(writer.facts, *course.doubts()))
+                writer.record(_doubted(writer.facts, *course.doubts(), *clock.doubts()))
                 folder = writer.finish()
             except BaseException as error:
                 with contextlib.suppress(StoreError):  # a full disk must not hide why the run stopped
+                    writer.record(_doubted(writer.facts, *clock.doubts()))
                     writer.stop("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
                 again = shlex.join((*request.resume_command, "--resume", writer.run_id))
                 kept = f"{len(writer.finished)} of {len(writer.plan.trials)} trials"

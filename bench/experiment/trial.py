@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,6 +16,7 @@ from bench.environment.collector.collecting import Collector
 from bench.environment.collector.order import Order
 from bench.environment.observation import Observation, PoolerObserver, ServerObserver
 from bench.environment.pgpool_observation import PgpoolObserver
+from bench.experiment.disturb import disturb
 from bench.experiment.preflight import server_connections
 from bench.load.pgbench import Pgbench
 from bench.load.workers import Workers
@@ -101,20 +103,21 @@ def _read_counters(
                 max_prepared_statements=scenario.pooler.max_prepared_statements,
             )
         except SetupError as error:
-            lost.append(_lost("pooler", error))
+            restarted = any(one.kind == "restart_pooler" for one in scenario.disturbance)
+            lost.append(_lost("pooler", error, on_purpose=restarted))
     try:
         server = observation.server.end(start_ns)
     except SetupError as error:
-        lost.append(_lost("server", error))
+        lost.append(_lost("server", error, on_purpose=False))
     return server, pooler, tuple(lost)
 
 
-def _lost(who: str, error: SetupError) -> Caveat:
+def _lost(who: str, error: SetupError, *, on_purpose: bool) -> Caveat:
     return Caveat(
         code=f"{who}-lost",
         text=f"the {who} went away while the trial ran, and its counters with it: {error.evidence or error.problem}",
         cure=f"Look at the {who}'s log, then run the trial again: what it tells is how the load fared meanwhile.",
-        invalidates=True,
+        invalidates=not on_purpose,
     )
 
 
@@ -136,6 +139,10 @@ def run_trial(
         observation.begin()
         collector.begin(start_ns, generator.pids)
         generator.mark_window()
+        disturbed = []
+        for disturbance in sorted(scenario.disturbance, key=attrgetter("at")):
+            _sleep_until(start_ns + scenario.run.warmup + disturbance.at)
+            disturbed.append(disturb(target, disturbance, start_ns))
         _sleep_until(start_ns + scenario.run.warmup + scenario.run.window)
         generator.mark_window()
         observation.mark_end()
@@ -156,5 +163,6 @@ def run_trial(
         server=server,
         notes=(*target.caveats, *gathered.notes, *collected.notes, *lost),
         timeline=gathered.timeline,
+        disturbed=tuple(disturbed),
     )
     return TrialRecord(trial, collected.samples, facts, generator.versions)

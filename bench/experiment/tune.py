@@ -23,6 +23,7 @@ from bench.environment.host import describe_host
 from bench.environment.populations import read_populations
 from bench.environment.tuning.relations import read_relations
 from bench.experiment.derive import derive
+from bench.experiment.disturb import check_disturbances
 from bench.experiment.ground import Ground
 from bench.experiment.pairs import Sitting
 from bench.experiment.plans import take_plans
@@ -92,6 +93,7 @@ def tune(asked: Tune, progress: Progress) -> Derived:
     start = treat(planned.raw, {}, planned.source)
     with open_target(request.where, start.dataset, [start], progress) as target:
         target.check_poolers([start])
+        check_disturbances(target.environment, [start])
         check_connections([start], target.usable_connections())
         with open_writer(request, describe_run(request, target, [start])) as writer:
             try:

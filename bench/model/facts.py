@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from bench.model.disturbance import Disturbed
 from bench.model.scenario_text import Overrides
 from bench.model.timeline import Timeline
 
@@ -165,6 +166,8 @@ class TrialFacts(_Facts, frozen=True):
     """Degraded conditions met while observing: nothing is left out silently."""
     timeline: Timeline | None = None
     """None where no collector ran, as in runs before there was one."""
+    disturbed: tuple[Disturbed, ...] = ()
+    """What the run did on purpose to the servers under this trial."""
 
 
 class HostSummary(_Facts, frozen=True):
@@ -204,6 +207,8 @@ class RunFacts(_Facts, frozen=True):
     """What the command line changed in the scenario."""
     caveats: tuple[Caveat, ...] = ()
     reported: tuple[ReportedTrial, ...] = ()
+    worked_s: float | None = None
+    """How long it took by the monotonic clock, over all sessions that ended in order; None where nobody measured it."""
 
 
 class ReportedTrial(_Facts, frozen=True):

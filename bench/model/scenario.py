@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from bench.model.budget import ALL_OPERATIONS, COUNTS, parse_budget
+from bench.model.disturbance import Disturbance
 from bench.model.parameters import Parameter, names_of
+from bench.model.pooler import Pooler
 from bench.model.retry import Retry
 from bench.model.statement import only_reads
 from bench.model.units import Duration, Rate
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from bench.model.budget import Budget
 
 Level = str | int | float | bool
-MOST_PROCESSES = 16
-"""Processes of one pooler on one port."""
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -193,32 +193,6 @@ class Pool(_Part, frozen=True):
         _require(self.max_queries >= 1, "`max_queries` must be at least 1")
 
 
-class Pooler(_Part, frozen=True):
-    """The proxy between client and server. Without ``size`` it gives every client connection a server connection.
-
-    ``size`` counts the server connections of all ``processes`` together. pgpool-II has one for each client session.
-    """
-
-    kind: Literal["none", "pgbouncer", "pgpool"] = "pgbouncer"
-    mode: Literal["transaction", "session", "statement"] = "transaction"
-    size: int | None = None
-    processes: int = 1
-    max_prepared_statements: int = 200
-
-    def __post_init__(self) -> None:
-        _require(self.size is None or self.size >= 1, "`size` must be at least 1")
-        _require(1 <= self.processes <= MOST_PROCESSES, f"`processes` must lie in 1 .. {MOST_PROCESSES}")
-        _require(
-            self.size is None or self.size % self.processes == 0,
-            "`size` must be a multiple of `processes`: each process has a pool of its own, and they are alike",
-        )
-        _require(self.max_prepared_statements >= 0, "`max_prepared_statements` must not be negative")
-        if self.kind == "pgpool":
-            _require(self.mode == "session", '`kind = "pgpool"` pools sessions only: set `mode = "session"`')
-            _require(self.size is None, '`kind = "pgpool"` has a server connection for each client: leave `size` out')
-            _require(self.processes == 1, '`kind = "pgpool"` runs a process for each client: leave `processes` out')
-
-
 class Run(_Part, frozen=True):
     """How trials are run: window and warm-up of each, replicates of each treatment, their order.
 
@@ -256,6 +230,7 @@ class Scenario(_Part, frozen=True):
     quick: dict[str, Level | tuple[Level, ...]] = {}
     budgets: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
+    disturbance: tuple[Disturbance, ...] = ()
 
     def __post_init__(self) -> None:
         _require(bool(self.operation), "a scenario needs at least one [[operation]]")
@@ -268,6 +243,8 @@ class Scenario(_Part, frozen=True):
         )
         for budget in self.all_budgets:
             self._check_budget(budget)
+        for disturbance in self.disturbance:
+            disturbance.check(window_ns=self.run.window, pooled=self.pooler.kind == "pgbouncer")
         for key, levels in self.sweep.items():
             _require(bool(levels), f'`sweep."{key}"` has no levels')
             _require(len(set(levels)) == len(levels), f'`sweep."{key}"` names a level twice')

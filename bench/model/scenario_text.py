@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 
 from bench.model import parameters
+from bench.model.disturbance import Disturbance
 from bench.model.errors import ScenarioError
 from bench.model.inclusion import blend
+from bench.model.pooler import Pooler
 from bench.model.retry import Retry
 from bench.model.scenario import (
     ClosedLoop,
@@ -21,7 +23,6 @@ from bench.model.scenario import (
     OpenLoop,
     Operation,
     Pool,
-    Pooler,
     Run,
     Scenario,
     Step,
@@ -45,6 +46,7 @@ _PARTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "$.pool": (Pool,),
     "$.pooler": (Pooler,),
     "$.run": (Run,),
+    "$.disturbance[]": (Disturbance,),
 }
 _UNKNOWN = re.compile(r"Object contains unknown field `(.+?)`(?: - at `(.+)`)?")
 _MISSING_TAG = re.compile(r"Object missing required field `(model|kind)`")
@@ -55,6 +57,7 @@ _DEEPEST = 32
 _SHAPES = (
     *((name, dict, "a table") for name in ("dataset", "load", "pool", "pooler", "run", "sweep", "quick")),
     ("budgets", list, "an array"),
+    ("disturbance", list, "an array of tables (`[[disturbance]]`)"),
 )
 
 

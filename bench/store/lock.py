@@ -16,6 +16,23 @@ if TYPE_CHECKING:
 FILE: Final = "writer.lock"
 
 
+def is_held(folder: Path) -> bool:
+    """Tell whether a live process of this machine writes this folder."""
+    try:
+        descriptor = os.open(folder / FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # nothing that can be locked
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
 class Lock:
     """Holds a run folder for writing from construction to ``release``; raises ``StoreError`` that names the holder."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from bench.analysis.gate.result import GateResult
 from bench.analysis.measurement import Verdict
 from bench.analysis.tuning.candidate import Tuning
@@ -16,6 +18,7 @@ from bench.store import codec, layout
 from bench.store.disk import damaged, read_text, reading, replace_file, writing
 from bench.store.export.parquet import encode_measurements
 from bench.store.gates import write_gate
+from bench.store.lock import is_held
 from bench.store.names import check_name, is_finished
 from bench.store.samples import load_samples
 
@@ -27,6 +30,18 @@ if TYPE_CHECKING:
     from bench.design.plan import Trial
     from bench.model.facts import PlanFact
     from bench.model.sample import Samples
+
+
+def load_facts(path: Path) -> RunFacts:
+    """Read ``run.json`` of a run folder; raises ``StoreError``.
+
+    One that says ``running`` while no live process holds it was cut off before it could say so, by SIGKILL or a full
+    disk, and reads as ``interrupted``.
+    """
+    facts = codec.load(path / layout.RUN, "run", RunFacts)
+    if facts.status == "running" and not is_held(path):
+        return msgspec.structs.replace(facts, status="interrupted")
+    return facts
 
 
 def load_plan(path: Path) -> Plan:
@@ -76,7 +91,7 @@ class RunReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.facts = codec.load(path / layout.RUN, "run", RunFacts)
+        self.facts = load_facts(path)
         check_name(self.facts.run_id, "run")  # reports lie in a folder of this name
 
     @property

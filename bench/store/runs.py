@@ -17,7 +17,7 @@ from bench.store import codec, layout
 from bench.store.disk import FOLDER_MODE, make_folder, replace_file, sync_folder, writing
 from bench.store.lock import Lock
 from bench.store.names import check_name, find_run, folders, is_finished, name_run
-from bench.store.reader import RunReader, StoredTrial, load_plan
+from bench.store.reader import RunReader, StoredTrial, load_facts, load_plan
 from bench.store.writer import RunWriter
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def list_runs(results_root: Path) -> tuple[RunEntry, ...]:
     entries = []
     for path in folders(results_root):
         try:
-            facts, problem = codec.load(path / layout.RUN, "run", RunFacts), None
+            facts, problem = load_facts(path), None
         except StoreError as error:
             facts, problem = None, error
         entries.append(RunEntry(path, is_finished(path), facts, problem))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -41,6 +42,7 @@ class RunWriter:
         self.plan = plan
         self._lock = lock
         self._trials = path / layout.TRIALS
+        self._began_s = time.monotonic()
         self._finished: set[str] = set()
         self.failures: dict[str, str] = {}
         self.discarded: tuple[str, ...] = ()
@@ -152,7 +154,8 @@ class RunWriter:
 
     def _ended(self, status: Literal["finished", "interrupted", "failed"]) -> RunFacts:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        return msgspec.structs.replace(self.facts, status=status, finished_utc=now)
+        worked_s = round((self.facts.worked_s or 0.0) + time.monotonic() - self._began_s, 3)
+        return msgspec.structs.replace(self.facts, status=status, finished_utc=now, worked_s=worked_s)
 
     def _place(self, trial: Trial, files: dict[str, bytes]) -> None:
         if trial not in self.plan.trials:

@@ -16,9 +16,11 @@ from bench.environment.connection import connected
 from bench.environment.safeguard import Signs, guarded_pooler, offered, read_signs, session_settings, stand_guard
 from bench.model.errors import BenchError, ScenarioError, SetupError
 from bench.model.limits import Limits
+from bench.model.sample import Outcome
 from bench.model.scenario import ClosedLoop, OpenLoop, UserLoop
 from bench.model.scenario_text import decode, read_raw
 from bench.model.units import Duration, Rate
+from bench.store.runs import open_run
 from tests.faults.foreign import PASSWORD, SCENARIO, commands_with_dsn, foreign_database
 
 if TYPE_CHECKING:
@@ -96,6 +98,32 @@ def test_measuring_leaves_a_foreign_database_as_it_was(foreign: Foreign, folder:
 
 @pytest.mark.pg
 @pytest.mark.usefixtures("folder")
+def test_an_audit_on_a_server_of_others_leaves_it_as_it_was(foreign: Foreign) -> None:
+    """It works in databases of its own, and takes them, and the roles it made, away again."""
+    before = foreign.digest()
+    assert _bench("schema", "audit", "--claim", "S07", "--dsn", foreign.admin.dsn()) == 0
+    assert foreign.digest() == before
+
+
+@pytest.mark.pg
+def test_a_statement_on_a_foreign_database_ends_at_its_timeout(foreign: Foreign, folder: Path) -> None:
+    slow = SCENARIO.replace("SELECT amount FROM app.payments WHERE id = $1::bigint", "SELECT pg_sleep(60 + $1::bigint)")
+    (folder / "slow.toml").write_text(slow)
+    before = foreign.digest()
+    limit = ["--limit", "statement_timeout=50ms"]
+    assert _bench("run", "slow.toml", "--dsn", foreign.dsn, "--warn-only", *limit, "--set", "pool.prime=false") in (
+        0,
+        3,
+    )
+    assert foreign.digest() == before
+    (stored,) = open_run("latest", folder / "results").trials()
+    samples = stored.samples()
+    assert len(samples) > 0
+    assert set(samples.outcome.tolist()) == {Outcome.QUERY_TIMEOUT}
+
+
+@pytest.mark.pg
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("words", CHANGING)
 def test_what_would_change_a_foreign_database_is_refused(foreign: Foreign, words: str) -> None:
     before = foreign.digest()
@@ -162,6 +190,20 @@ def test_a_load_beyond_the_limits_is_refused_before_it_begins(
     with pytest.raises(ScenarioError) as refused:
         _bench("run", "theirs.toml", "--dsn", foreign.dsn, *arguments)
     assert words in str(refused.value)
+    assert not (folder / "results").exists()
+
+
+@pytest.mark.pg
+@pytest.mark.parametrize("words", ["run", "capacity", "tune"])
+def test_what_a_scenario_breaks_on_purpose_is_never_broken_on_a_foreign_database(
+    foreign: Foreign, folder: Path, words: str
+) -> None:
+    disturbed = SCENARIO + '[[disturbance]]\nkind = "drop_connections"\nat = "100ms"\n'
+    (folder / "theirs.toml").write_text(disturbed)
+    before = foreign.digest()
+    with pytest.raises(ScenarioError, match="never disturbed"):
+        _bench(words, "theirs.toml", "--dsn", foreign.dsn)
+    assert foreign.digest() == before
     assert not (folder / "results").exists()
 
 

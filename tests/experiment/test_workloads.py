@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.analysis.findings.plans import find_in_plans
+from bench.analysis.trial import summarise
 from bench.design.plan import Trial
 from bench.environment.binaries import embedded_bindir
 from bench.environment.embedded import Where, session
@@ -53,14 +54,14 @@ def target(pgbouncer: Path | None) -> Iterator[Target]:
 
 
 def scenario(name: str) -> Scenario:
-    """Read a shipped scenario as four busy clients for a moment, with every operation as likely as any other."""
+    """Read a shipped scenario as four busy clients for a moment, undisturbed, each operation as likely as any other."""
     text, source = read_text(str(CHECKOUT / "scenarios" / f"{name}.toml"))
     raw = read_raw(text, source)
     raw["operation"] = [{**operation, "weight": 1.0} for operation in raw["operation"]]
     raw["load"] = {"model": "closed", "clients": 4}
     raw["pool"] = {**raw["pool"], "size": 4, "workers": 1}
     raw["run"] = {"warmup": "100ms", "window": "500ms" if name != "production_mix" else "1500ms"}
-    return decode({key: value for key, value in raw.items() if key not in ("sweep", "quick")}, source)
+    return decode({key: value for key, value in raw.items() if key not in ("sweep", "quick", "disturbance")}, source)
 
 
 def test_all_workloads_are_shipped() -> None:
@@ -100,3 +101,29 @@ def test_no_plan_of_a_shipped_scenario_has_a_severe_fault(target: Target, name: 
     found = find_in_plans(captured.facts, what)
     assert [finding.summary for finding in found if finding.severity == "high"] == []
     assert captured.caveats == []
+
+
+def test_servers_of_our_own_are_disturbed_as_declared_and_the_recovery_is_told(target: Target) -> None:
+    """Paused, cut off and restarted under one load: each is a fact of the trial, and the load goes on after all."""
+    text, source = read_text(str(CHECKOUT / "scenarios" / "pool_exhaustion.toml"))
+    raw = read_raw(text, source)
+    raw["load"] = {"model": "open", "rate": "100/s"}
+    raw["run"] = {"warmup": "200ms", "window": "5s"}
+    raw["disturbance"] = [
+        {"kind": "pause_pooler", "at": "1s", "lasts": "100ms"},
+        {"kind": "drop_connections", "at": "2s"},
+        {"kind": "restart_pooler", "at": "3s", "lasts": "100ms"},
+    ]
+    what = decode({key: value for key, value in raw.items() if key not in ("sweep", "quick")}, source)
+    trial = Trial("disturbed-1", 0, {}, 1)
+    record = run_trial(target, what, trial, read_populations(target.direct, what.operation))
+    assert [one.kind for one in record.facts.disturbed] == ["pause_pooler", "drop_connections", "restart_pooler"]
+    for one in record.facts.disturbed:
+        assert one.since_ns < one.until_ns
+    last_ns = record.facts.disturbed[-1].until_ns
+    samples = record.samples
+    assert (samples.where(samples.outcome == Outcome.OK).intended_ns > last_ns).any()
+    summary = summarise(trial, record.facts, samples, what)
+    assert [one.disturbed for one in summary.recoveries] == list(record.facts.disturbed)
+    assert sum(caveat.code == "disturbed" for caveat in summary.caveats) == 3
+    assert summary.valid_for()

@@ -135,6 +135,12 @@ class Bed:
             "run", "fault.toml", *arguments, folder=folder, prefix=prefix, attached=attached, terminal=terminal
         )
 
+    def start_settled(self, *, pooled: bool, **options: Any) -> Running:
+        """Start a run and wait until its second trial is under load."""
+        running = self.start(pooled=pooled, **options)
+        self.amid_second_trial(running)
+        return running
+
     def resume(self, running: Running, *, attached: bool = True) -> int:
         """Take up the only unfinished run of a folder; returns the exit code."""
         (partial,) = (running.folder / "results").glob("*.partial")

@@ -27,6 +27,7 @@ TOLD = {
     "outage",
     "errors",
     "resumed",
+    "clock-stepped",
 }
 """The labels that speak of faults; others speak of the workload."""
 
@@ -83,13 +84,18 @@ def _follow(bed: Bed, fault: Fault, story: Iterator[Running], running: Running) 
 
 def _kept(running: Running) -> dict[str, bytes]:
     """Return the trials that were finished when the fault had struck."""
-    found = [trials_of(path) for path in (running.folder / "results").glob("2*")]
-    return found[0] if found else {}
+    found = _runs(running)
+    return trials_of(found[0]) if found else {}
 
 
 def _run_folder(running: Running) -> Path:
     """Return the run's folder; where two ran at once, the first."""
-    found = sorted((running.folder / "results").glob("2*"))
+    found = _runs(running)
     if not found:
         raise AssertionError("".join(running.said))
     return found[0]
+
+
+def _runs(running: Running) -> list[Path]:
+    """Return the runs in the order of their ids, which a run keeps when it is finished and renamed."""
+    return sorted((running.folder / "results").glob("2*"), key=lambda path: path.name.removesuffix(".partial"))

@@ -87,9 +87,9 @@ def trials_of(run: Path) -> dict[str, bytes]:
 
 
 def labels_of(run: Path) -> set[str]:
-    """Return the status of a run and the codes of all its caveats."""
-    facts = json.loads((run / "run.json").read_text())
-    found = {str(facts["status"])} | {str(one["code"]) for one in facts["caveats"]}
+    """Return the status of a run, as everybody reads it, and the codes of all its caveats."""
+    facts = RunReader(run).facts
+    found = {str(facts.status)} | {one.code for one in facts.caveats}
     for path in run.glob("trials/b*/facts.json"):
         found |= {str(one["code"]) for one in json.loads(path.read_text())["notes"]}
     measured = run / "measurements.json"

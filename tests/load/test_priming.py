@@ -8,8 +8,9 @@ import pytest
 
 from bench.environment.pooler_ini import PoolerSettings
 from bench.load.priming import ROLLED_BACK, prime, rehearsal, rounds
+from bench.model.pooler import Pooler
 from bench.model.sample import Outcome
-from bench.model.scenario import ClosedLoop, Operation, Pool, Pooler, Scenario
+from bench.model.scenario import ClosedLoop, Operation, Pool, Scenario
 from tests.load.pools import (
     DRIVERS,
     PLUS,

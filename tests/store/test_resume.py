@@ -47,7 +47,30 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
         assert [trial.id for trial in again.pending()] == [trial.id for trial in examples.PLAN.trials[1:]]
         run = _complete(again)
     assert [stored.trial for stored in run.trials()] == list(examples.PLAN.trials)
-    assert run.facts == msgspec.structs.replace(examples.RUN, status="finished", finished_utc=run.facts.finished_utc)
+    worked_s = run.facts.worked_s
+    assert worked_s is not None
+    assert worked_s >= 0
+    assert run.facts == msgspec.structs.replace(
+        examples.RUN, status="finished", finished_utc=run.facts.finished_utc, worked_s=worked_s
+    )
+
+
+def test_a_run_that_nobody_holds_any_more_does_not_pass_for_a_running_one(tmp_path: Path) -> None:
+    with _create(tmp_path) as writer:
+        assert runs.open_run(writer.run_id, tmp_path).facts.status == "running"
+        assert [entry.facts.status for entry in runs.list_runs(tmp_path) if entry.facts] == ["running"]
+    assert runs.open_run(writer.run_id, tmp_path).facts.status == "interrupted"
+    assert [entry.facts.status for entry in runs.list_runs(tmp_path) if entry.facts] == ["interrupted"]
+
+
+def test_work_is_summed_over_the_sessions_of_a_run(tmp_path: Path) -> None:
+    with _create(tmp_path) as writer:
+        writer.record(msgspec.structs.replace(writer.facts, worked_s=100.0))
+        writer.stop("interrupted")
+    with runs.resume(writer.run_id, tmp_path) as again:
+        run = _complete(again)
+    assert run.facts.worked_s is not None
+    assert 100.0 <= run.facts.worked_s < 200.0
 
 
 def test_a_failed_trial_may_be_tried_again(tmp_path: Path) -> None:

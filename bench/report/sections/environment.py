@@ -71,6 +71,8 @@ def elapsed_s(run: RunFacts) -> float | None:
     """Return how long the run took, or None where it has not ended or its instants cannot be read."""
     if run.finished_utc is None:
         return None
+    if run.worked_s is not None:  # the wall clock may have been set meanwhile
+        return run.worked_s
     try:
         return (datetime.fromisoformat(run.finished_utc) - datetime.fromisoformat(run.started_utc)).total_seconds()
     except (TypeError, ValueError):
