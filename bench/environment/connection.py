@@ -45,6 +45,18 @@ def open_connection(endpoint: Endpoint, **options: Any) -> psycopg.Connection[An
 
 @contextlib.contextmanager
 def connected(endpoint: Endpoint, **options: Any) -> Iterator[psycopg.Connection[Any]]:
-    """Connect for the length of a block."""
+    """Connect for the length of a block; raises ``SetupError`` where the login lacks a right that the block needs."""
     with contextlib.closing(open_connection(endpoint, **options)) as connection:
-        yield connection
+        try:
+            yield connection
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise lacks_right(endpoint, error) from None
+
+
+def lacks_right(endpoint: Endpoint, error: psycopg.errors.InsufficientPrivilege) -> SetupError:
+    """Return the error for a login that may not do what the command needs."""
+    return SetupError(
+        f"{endpoint.user} lacks a right in database {endpoint.dbname} that this command needs",
+        evidence=" ".join((error.diag.message_primary or str(error)).split()),
+        remedy="Grant it what is named there, or connect with a role that has it.",
+    )
