@@ -105,7 +105,7 @@ def _once(monitor: Monitor, interval: float, *, warn_only: bool, as_json: bool) 
     if as_json:
         print_json("health", observed.document())
     else:
-        Console(highlight=False).print(show(observed))
+        Console(highlight=False).print(show(observed, live=False))
     sys.exit(verdict_code(observed.verdict, warn_only=warn_only))
 
 
@@ -124,4 +124,4 @@ def _watch(monitor: Monitor, interval: float) -> None:
         return
     with Live(console=console, screen=True, auto_refresh=False) as live:
         for observed in monitor.steps(interval):
-            live.update(show(observed), refresh=True)
+            live.update(show(observed, live=True), refresh=True)

@@ -22,9 +22,9 @@ _COLOURS = {"critical": "bold white on red", "warning": "bold black on yellow"}
 _MOST_SESSIONS = 8
 
 
-def show(observed: Observed) -> RenderableType:
-    """Return one reading as a page of a terminal."""
-    return Group(*_parts(observed))
+def show(observed: Observed, *, live: bool) -> RenderableType:
+    """Return one reading as a page of a terminal; a ``live`` one is followed by others until Ctrl-C."""
+    return Group(*_parts(observed), Text(f"{observed.at_utc}{', Ctrl-C ends' if live else ''}", style="dim"))
 
 
 def line(alert: Alert, word: str) -> str:
@@ -46,7 +46,6 @@ def _parts(observed: Observed) -> Iterator[RenderableType]:
             yield from (_partitions(health.server), Text())
     for caveat in health.unseen:
         yield Text(f"not seen: {caveat.text}. {caveat.cure}", style="dim")
-    yield Text(f"{observed.at_utc}, Ctrl-C ends", style="dim")
 
 
 def _alerts(observed: Observed) -> RenderableType:
