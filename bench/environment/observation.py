@@ -58,7 +58,11 @@ class ServerObserver:
         self._version = self._connection.info.server_version // 10_000
         self._role = role
         self._process = psutil.Process(pid) if pid else None
-        self._before = self._read()
+        try:
+            self._before = self._read()
+        except BaseException:
+            self.close()
+            raise
         self._cpu = self._cpu_now = read_family(self._process)
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from bench.environment.observation import ServerObserver
 from bench.model.errors import ScenarioError, SetupError
 from bench.model.facts import Caveat
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from bench.environment.descriptors import PoolerLimits
+    from bench.experiment.target import Target
     from bench.model.scenario import Scenario
 
 OWN_CONNECTIONS = 4
@@ -41,6 +43,11 @@ def check_connections(scenarios: Iterable[Scenario], usable: int) -> None:
             evidence=f"{OWN_CONNECTIONS} of them are for observation; max_connections less reserved ones is {usable}",
             remedy=f"Use at most {usable - OWN_CONNECTIONS}, set a smaller `pooler.size`, or raise max_connections.",
         )
+
+
+def check_counters(target: Target) -> None:
+    """Read the server's counters once, as every trial will; raises ``SetupError`` with the cure where it may not."""
+    ServerObserver(target.admin, target.direct.user, None).close()
 
 
 def check_descriptors(scenarios: Sequence[Scenario], own: int, pooler: PoolerLimits | None) -> tuple[Caveat, ...]:

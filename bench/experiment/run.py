@@ -24,7 +24,7 @@ from bench.experiment.course import GridCourse
 from bench.experiment.derive import derive
 from bench.experiment.disturb import check_disturbances
 from bench.experiment.plans import count_scans, take_plans
-from bench.experiment.preflight import check_connections, check_descriptors
+from bench.experiment.preflight import check_connections, check_counters, check_descriptors
 from bench.experiment.recovery import Unreachable, await_target, second_try, with_note
 from bench.experiment.resume import reopen
 from bench.experiment.swarm import open_swarm
@@ -85,6 +85,7 @@ def run(request: Request, progress: Progress) -> Derived:
     clock = WallClock()
     with open_target(request.where, planned.scenario.dataset, course.may_run(), progress) as opened:
         opened.check_poolers(course.may_run())
+        check_counters(opened)
         check_disturbances(opened.environment, course.may_run())
         check_connections(course.may_run(), opened.usable_connections())
         doubts = check_descriptors(tuple(course.may_run()), own_limit(), opened.pooler_limits())
@@ -157,7 +158,7 @@ def describe_run(request: Request, target: Target, scenarios: Iterable[Scenario]
         settings=with_schema.settings,
         seed=planned.scenario.run.seed,
         overrides=planned.overrides,
-        caveats=(*target.caveats, *([QUICK_CAVEAT] if planned.quick else [])),
+        caveats=(*target.caveats, *with_schema.caveats, *([QUICK_CAVEAT] if planned.quick else [])),
     )
 
 

@@ -78,10 +78,7 @@ class Target:
             self.pgpool.start(scenario.pool.size)
             return self.pgpool.endpoint
         if self.pooled is None:
-            raise SetupError(
-                "the scenario drives its load through pgBouncer, and no pooler is attached",
-                remedy="Name one with `--pooler-dsn`, or run direct with `--set pooler.kind=none`.",
-            )
+            raise _no_pooler()
         if self.environment is not None:
             pooler = scenario.pooler
             # Without a size of its own: the kernel decides how many clients each process gets, perhaps all of them.
@@ -95,6 +92,8 @@ class Target:
     def check_poolers(self, scenarios: Iterable[Scenario]) -> None:
         """Refuse, before anything runs, a treatment whose pooler cannot be had here."""
         for pooler in {scenario.pooler for scenario in scenarios}:
+            if pooler.kind != "none" and self.pooled is None:
+                raise _no_pooler()
             if pooler.processes > 1 and self.environment is None:
                 raise SetupError(
                     "`pooler.processes` is for the embedded pooler; an attached one is measured as it is",
@@ -138,6 +137,13 @@ class Target:
         if found is None:
             raise SetupError("pgbench is not installed", remedy="Install the `postgresql-contrib` package.")
         return Path(found)
+
+
+def _no_pooler() -> SetupError:
+    return SetupError(
+        "the scenario drives its load through a pooler, and none is attached",
+        remedy="Name one with `--pooler-dsn`, or run direct with `--set pooler.kind=none`.",
+    )
 
 
 @contextlib.contextmanager

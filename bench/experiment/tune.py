@@ -27,7 +27,7 @@ from bench.experiment.disturb import check_disturbances
 from bench.experiment.ground import Ground
 from bench.experiment.pairs import Sitting
 from bench.experiment.plans import take_plans
-from bench.experiment.preflight import OWN_CONNECTIONS, check_connections
+from bench.experiment.preflight import OWN_CONNECTIONS, check_connections, check_counters
 from bench.experiment.run import describe_run, open_writer
 from bench.experiment.scenario_file import Planned, read_text
 from bench.experiment.target import open_target
@@ -93,6 +93,7 @@ def tune(asked: Tune, progress: Progress) -> Derived:
     start = treat(planned.raw, {}, planned.source)
     with open_target(request.where, start.dataset, [start], progress) as target:
         target.check_poolers([start])
+        check_counters(target)
         check_disturbances(target.environment, [start])
         check_connections([start], target.usable_connections())
         with open_writer(request, describe_run(request, target, [start])) as writer:

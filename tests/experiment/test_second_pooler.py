@@ -72,6 +72,8 @@ def test_several_processes_of_a_pooler_that_is_not_ours_are_refused_before_anyth
     attached = dataclasses.replace(target, environment=None, pgpool=None)
     with pytest.raises(SetupError, match="embedded pooler"):
         attached.check_poolers([SEVERAL])
+    with pytest.raises(SetupError, match="none is attached"):
+        dataclasses.replace(attached, pooled=None).check_poolers([SEVERAL])
     pooler = target.environment.pooler if target.environment else None
     assert pooler is not None
     process, pooler.process = pooler.process, None  # as after `bench up`: it runs, and is not our child
