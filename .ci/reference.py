@@ -18,6 +18,8 @@ import bench
 from bench.analysis import findings
 from bench.cli import COMMANDS, cli
 from bench.model import budget, parameters
+from bench.model.disturbance import Disturbance
+from bench.model.pooler import Pooler
 from bench.model.retry import Retry
 from bench.model.scenario import (
     ClosedLoop,
@@ -25,7 +27,6 @@ from bench.model.scenario import (
     OpenLoop,
     Operation,
     Pool,
-    Pooler,
     Run,
     Scenario,
     Step,
@@ -120,6 +121,7 @@ def scenario() -> str:
         ("[pool]", Pool),
         ("[pooler]", Pooler),
         ("[run]", Run),
+        ("[[disturbance]]", Disturbance),
         ("[[operation]]", Operation),
         ("[[operation.step]]", Step),
         ("[operation.retry]", Retry),

@@ -46,6 +46,9 @@ def print_tuning(derived: Derived, *, as_json: bool) -> None:
             click.echo(f"  write cost {cost.words}")
     for left in outcome.tuning.not_tried:
         click.echo(f"  not tried  {left.title}: {left.reason}")
+    spent = outcome.tuning.spent_s
+    parts = ", ".join(f"{what} {seconds:.0f} s" for what, seconds in spent.items())
+    click.echo(f"time     {sum(spent.values()):.0f} s: {parts}")
     click.echo(f"results  {derived.path}")
     click.echo(f"report   {derived.report}")
 

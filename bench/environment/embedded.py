@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +11,10 @@ import msgspec
 
 from bench.environment.account import server_account
 from bench.environment.binaries import embedded_bindir, major_version, missing_libraries, reachable_install
+from bench.environment.leftovers import end_leftovers, remove_data
 from bench.environment.pgbouncer import CONSOLE_USER, PgBouncer
-from bench.environment.pgpool import end_stray_pgpool
 from bench.environment.pooler_binary import find_pgbouncer
-from bench.environment.pooler_ini import end_stray_pooler
-from bench.environment.postgres import Postgres, end_stray_server
+from bench.environment.postgres import Postgres
 from bench.environment.process import let_go, runs_with
 from bench.environment.roles import ADMIN, APP, DATABASE, prepare_database
 from bench.environment.state import (
@@ -220,7 +218,7 @@ def up(where: Where) -> Environment:
         if running is not None:
             _refuse_others(running, where)
             return running
-        _clean_up(where)
+        end_leftovers(where.state_root)
         return _start(where, detached=True)
 
 
@@ -243,27 +241,12 @@ def _refuse_others(running: Environment, where: Where) -> None:
             )
 
 
-def _clean_up(where: Where) -> bool:
-    """End what `bench up` or a crash left of this environment; tells whether anything ran."""
-    root = make_state_folder(where.state_root)
-    place = server_place(root, server_account())
-    found = read_detached(root) is not None
-    for folder in sorted(place.glob("pg*-pgbouncer")):
-        found |= end_stray_pooler(folder)
-    for folder in sorted(place.glob("pg*-pgpool")):
-        found |= end_stray_pgpool(folder)
-    for folder in sorted(place.glob("pg*/data")):
-        found |= end_stray_server(folder)
-    write_detached(root, None)
-    return found
-
-
 def down(where: Where) -> bool:
     """Stop what `bench up` started; tells whether anything ran. Safe to repeat."""
     if not where.state_root.is_dir():
         return False
     with exclusive_use(where.state_root):
-        return _clean_up(where)
+        return end_leftovers(where.state_root)
 
 
 def remove(where: Where) -> list[Path]:
@@ -271,20 +254,7 @@ def remove(where: Where) -> list[Path]:
     if not where.state_root.is_dir():
         return []
     with exclusive_use(where.state_root):
-        _clean_up(where)
-        root = where.state_root.resolve()
-        place = server_place(root, server_account())
-        owned = [*place.glob("pg[0-9]*"), *place.glob("install-*")]
-        if place != root:
-            owned = [place]
-        for path in owned:
-            try:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-            except OSError as error:
-                raise SetupError(
-                    f"cannot remove {path}: {error.strerror}", remedy="Remove it with its owner's rights."
-                ) from None
-        return owned
+        return remove_data(where.state_root)
 
 
 @contextlib.contextmanager
@@ -298,7 +268,7 @@ def session(where: Where) -> Iterator[Environment]:
             take_back(journal, running.postgres, lambda: restart_server(running, where))
             yield running
             return
-        _clean_up(where)
+        end_leftovers(where.state_root)
         environment = _start(where, detached=False)
         try:
             yield environment
