@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,15 @@ def show_unicode_safely() -> None:
             stream.reconfigure(errors="replace")
 
 
+def choose_colour() -> bool | None:
+    """Return False where `NO_COLOR` is set (https://no-color.org), else None: colours on a terminal only."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
 def print_error(error: BenchError) -> None:
     """Print one error: the problem, what was seen, what to do."""
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {error.problem}", err=True)
+    word = click.style("error", fg="red", bold=True)
+    click.echo(f"{word}: {error.problem}", err=True, color=choose_colour())
     if error.evidence:
         click.echo(f"  seen: {error.evidence}", err=True)
     click.echo(f"  remedy: {error.remedy}", err=True)

@@ -1,4 +1,4 @@
-"""The last screen of a run: the answer, the budgets, what to do next, where the report is."""
+"""The last screen of a run: which pool size to use, why, whether the budgets hold, what to change next."""
 
 from __future__ import annotations
 
@@ -7,16 +7,26 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from bench.analysis.answer import SIZE, telling_levels
+from bench.analysis.measurement import ALL_OPERATIONS
 from bench.cli.output import note, print_json
 from bench.cli.progress import describe
 from bench.report.numbers import quantity, with_interval
+from bench.store.names import is_finished
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bench.analysis.analyse import Analysis
+    from bench.analysis.answer import SubjectAnswer
+    from bench.analysis.load_answer import LoadAnswer
     from bench.analysis.measurement import Verdict
     from bench.experiment.derive import Derived
 
 _COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 _SEVERITIES = ("high", "warning")
+_MOST_STEPS = 5
+"""A screen is read once; the report has them all."""
 
 
 def print_outcome(derived: Derived, *, as_json: bool, kind: str = "run") -> None:
@@ -34,16 +44,74 @@ def print_outcome(derived: Derived, *, as_json: bool, kind: str = "run") -> None
         print_json(kind if capacity is None else "capacity", {**document, **found})
         return
     click.echo("")
-    click.secho(derived.analysis.answer.headline, bold=True)
+    for answer, reason in answers(derived.analysis):
+        click.secho(answer, bold=True)
+        if reason:
+            click.echo(f"  why: {reason}")
     doubts = (doubt for subject in derived.analysis.answer.subjects for doubt in subject.cannot_claim)
     for doubt in dict.fromkeys(doubts):  # what holds for several subjects is said once
         note(f"  cannot claim: {doubt}")
     _print_verdict(verdict if capacity is None else _deciding(verdict))
-    for finding in derived.analysis.findings:
-        if finding.severity in _SEVERITIES:
-            click.echo(f"  {finding.severity}: {finding.summary}")
+    _print_next(derived)
     click.echo(f"results  {derived.path}")
     click.echo(f"report   {derived.report}")
+
+
+def answers(analysis: Analysis) -> Iterator[tuple[str, str]]:
+    """Yield what to do about the pool, for each combination of everything else, and why."""
+    subjects = analysis.answer.subjects
+    if analysis.capacity is not None or analysis.tuning is not None or not subjects:
+        yield analysis.answer.headline, ""
+        return
+    for subject, levels in zip(subjects, telling_levels([one.levels for one in subjects]), strict=True):
+        of_what = f" for {describe(levels)}" if levels else ""
+        sizes = {size.pool_size for load in subject.loads for size in load.sizes}
+        served = [load for load in subject.loads if load.recommended is not None]
+        if subject.recommended is None:
+            yield f"No pool size can be recommended{of_what}.", f"{subject.reason}."
+        elif len(sizes) == 1:
+            yield f"Pool size {subject.recommended}{of_what} is the only one measured.", _seen(subject, served)
+        else:
+            yield f"Use pool size {subject.recommended}{of_what}.", f"{subject.reason}; {_seen(subject, served)}"
+
+
+def _seen(subject: SubjectAnswer, served: Sequence[LoadAnswer]) -> str:
+    """Tell the throughput of the advised size at the highest load level that it serves."""
+    top = served[-1]
+    size = next((size for size in top.sizes if size.pool_size == subject.recommended), None)
+    if size is None or size.throughput is None:
+        return f"its throughput at {top.at} is not known"
+    return f"{with_interval(size.throughput, size.throughput.unit)} at {top.at}"
+
+
+def next_steps(analysis: Analysis, run_id: str, *, finished: bool) -> Iterator[tuple[str, str]]:
+    """Yield what to change next and why, the most pressing first."""
+    if not finished:
+        yield f"Go on with `bench run --resume {run_id}`.", "the run stopped early: this rests on its finished trials"
+    everything = [one for one in analysis.measurements if one.operation == ALL_OPERATIONS]
+    doubts = [caveat for one in everything if not one.valid for caveat in one.caveats if caveat.invalidates]
+    if doubts and not any(one.valid for one in everything):
+        yield doubts[0].cure, f"no measurement here can be believed: {doubts[0].text}"
+    for severity in _SEVERITIES:
+        for finding in analysis.findings:
+            if finding.severity == severity:
+                yield finding.remedy, f"{severity}: {finding.summary}"
+    sizes = {one.treatment.get(SIZE) for one in everything} - {None}
+    if len(sizes) == 1 and analysis.capacity is None and analysis.tuning is None:
+        yield "Measure other pool sizes: `--sweep pool.size=1,2,4..32`.", "one size alone cannot be the best"
+
+
+def _print_next(derived: Derived) -> None:
+    steps = list(next_steps(derived.analysis, derived.run_id, finished=is_finished(derived.path)))
+    if not steps:
+        click.echo("next: nothing measured here calls for a change; `bench tune` tries what might help, and proves it")
+        return
+    click.echo("next:")
+    for number, (remedy, reason) in enumerate(steps[:_MOST_STEPS], 1):
+        click.echo(f"  {number}. {remedy}")
+        click.echo(f"     {reason}")
+    if len(steps) > _MOST_STEPS:
+        click.echo(f"  and {len(steps) - _MOST_STEPS} more: see the report")
 
 
 def _deciding(verdict: Verdict) -> Verdict:
