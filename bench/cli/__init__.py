@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import importlib
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
 from bench import __version__
 from bench.cli.limits import describe_limit
-from bench.cli.output import INTERRUPTED, print_error, show_unicode_safely
+from bench.cli.output import INTERRUPTED, choose_colour, print_error, show_unicode_safely
 from bench.cli.signals import ignore_signals, obey_signals
 from bench.model.errors import BenchError
 
@@ -37,6 +39,7 @@ COMMANDS = {
     "monitor": "watch pool and database health, with alerts",
     "report": "render the HTML report of a run again",
     "config": "print configuration for a server or a pooler, with formulas; --verify tries it",
+    "completion": "print what makes a shell complete commands, scenarios, runs and baselines",
 }
 
 
@@ -55,6 +58,22 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"bench.cli.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; one that is misspelt is told with the nearest."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"No such command {name!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Propose commands without importing them: a shell waits for the answer."""
+        found = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
@@ -85,7 +104,7 @@ def main() -> None:
     show_unicode_safely()
     obey_signals()
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False, color=choose_colour())
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except click.ClickException as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.known_names import complete_runs
 from bench.cli.options import reports_option, results_option
 from bench.cli.output import json_option, verdict_code, warn_only_option
 from bench.cli.progress import choose_progress
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("analyse")
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @results_option
 @reports_option
 @warn_only_option

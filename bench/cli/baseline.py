@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from bench.cli.known_names import complete_baselines, complete_runs
 from bench.cli.options import results_option
 from bench.cli.output import json_option, print_json
 from bench.experiment.sides import read_side
@@ -30,7 +31,7 @@ def command() -> None:
 
 @command.command("set")
 @click.argument("name")
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option("--note", default="", help="A remark to keep with it.")
 @results_option
 @json_option
@@ -74,7 +75,7 @@ def list_command(*, results_root: Path, as_json: bool) -> None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_baselines)
 @results_option
 @json_option
 def show_command(name: str, *, results_root: Path, as_json: bool) -> None:
@@ -96,7 +97,7 @@ def show_command(name: str, *, results_root: Path, as_json: bool) -> None:
 
 
 @command.command("remove")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_baselines)
 @results_option
 @json_option
 def remove_command(name: str, *, results_root: Path, as_json: bool) -> None:

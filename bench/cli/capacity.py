@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.known_names import complete_scenarios
 from bench.cli.options import (
     attach_options,
     budget_option,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @click.command("capacity")
-@click.argument("scenario")
+@click.argument("scenario", shell_complete=complete_scenarios)
 @click.option("--quick", is_flag=True, help="Shorter windows; says what it cannot claim.")
 @click.option(
     "--confirm",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.gate_options import conclude, judging_options, output_options, read_outputs, read_question
+from bench.cli.known_names import complete_runs_or_baselines
 from bench.cli.options import reports_option, results_option
 from bench.cli.output import json_option, verdict_code, warn_only_option
 from bench.experiment.gate import compare_runs
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @click.command("compare")
-@click.argument("baseline")
-@click.argument("candidate")
+@click.argument("baseline", shell_complete=complete_runs_or_baselines)
+@click.argument("candidate", shell_complete=complete_runs_or_baselines)
 @judging_options
 @output_options
 @results_option

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from bench.cli.explain_table import print_explanation, print_indexes
+from bench.cli.known_names import complete_scenarios
 from bench.cli.options import attach_options, read_overrides, read_where, server_options, setting_option
 from bench.cli.output import FAILED, PASSED, json_option, print_json
 from bench.cli.progress import choose_progress
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command("explain")
-@click.argument("scenarios", metavar="SCENARIO…", nargs=-1, required=True)
+@click.argument("scenarios", metavar="SCENARIO…", nargs=-1, required=True, shell_complete=complete_scenarios)
 @click.option("--operation", "wanted", multiple=True, metavar="NAME", help="Only this operation; may be repeated.")
 @click.option("--write-cost", is_flag=True, help="Measure what indexes without use cost those who write, in a clone.")
 @click.option("--trees", is_flag=True, help="Print each distinct plan as a tree.")

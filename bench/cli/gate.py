@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.gate_options import conclude, judging_options, output_options, read_outputs, read_question
+from bench.cli.known_names import complete_baselines, complete_runs_or_scenarios
 from bench.cli.options import (
     attach_options,
     budget_option,
@@ -29,8 +30,13 @@ if TYPE_CHECKING:
 
 
 @click.command("gate")
-@click.argument("run")
-@click.option("--baseline", metavar="NAME", help="Compare with the run of this name (`bench baseline`).")
+@click.argument("run", shell_complete=complete_runs_or_scenarios)
+@click.option(
+    "--baseline",
+    metavar="NAME",
+    shell_complete=complete_baselines,
+    help="Compare with the run of this name (`bench baseline`).",
+)
 @click.option(
     "--against",
     metavar="GITREF|WHEEL|DSN",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from bench.cli.known_names import complete_scenarios
 from bench.cli.options import reports_option, results_option
 from bench.cli.output import json_option, note, print_json
 from bench.experiment.history import METRICS, read_history
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command("history")
-@click.argument("scenario", required=False)
+@click.argument("scenario", required=False, shell_complete=complete_scenarios)
 @click.option(
     "--metric",
     "metrics",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from bench.cli.known_names import complete_scenarios
 from bench.cli.options import override_options, read_overrides
 from bench.cli.output import json_option, print_json
 from bench.cli.progress import describe
@@ -11,7 +12,7 @@ from bench.experiment.scenario_file import read_scenario
 
 
 @click.command("plan")
-@click.argument("scenario")
+@click.argument("scenario", shell_complete=complete_scenarios)
 @click.option("--quick", is_flag=True, help="Shorter windows and fewer replicates, as `bench run --quick`.")
 @override_options
 @json_option

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.known_names import complete_runs
 from bench.cli.options import reports_option, results_option
 from bench.cli.output import json_option, print_json
 from bench.cli.progress import choose_progress
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("report")
-@click.argument("runs", nargs=-1, required=True)
+@click.argument("runs", nargs=-1, required=True, shell_complete=complete_runs)
 @results_option
 @reports_option
 @json_option

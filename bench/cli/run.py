@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.known_names import complete_runs, complete_scenarios
 from bench.cli.options import (
     attach_options,
     budget_option,
@@ -35,14 +36,19 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@click.argument("scenario", required=False)
+@click.argument("scenario", required=False, shell_complete=complete_scenarios)
 @click.option(
     "--quick", is_flag=True, help="About a minute: fewer replicates and shorter windows; says what it cannot claim."
 )
 @click.option(
     "--adaptive", is_flag=True, help="Search the best pool size with at most 40 % of the trials of a large sweep."
 )
-@click.option("--resume", metavar="RUN", help="Take up this unfinished run where it stopped; it knows its scenario.")
+@click.option(
+    "--resume",
+    metavar="RUN",
+    shell_complete=complete_runs,
+    help="Take up this unfinished run where it stopped; it knows its scenario.",
+)
 @override_options
 @budget_option
 @server_options

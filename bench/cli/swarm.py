@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.known_names import complete_runs, complete_scenarios
 from bench.cli.options import (
     attach_options,
     override_options,
@@ -49,7 +50,7 @@ ANYWHERE = "*"
 
 
 @click.command("swarm")
-@click.argument("scenario", required=False)
+@click.argument("scenario", required=False, shell_complete=complete_scenarios)
 @click.option("--quick", is_flag=True, help="Fewer replicates and shorter windows; says what it cannot claim.")
 @click.option(
     "--workers",
@@ -74,7 +75,12 @@ ANYWHERE = "*"
 @click.option("--worker", "is_worker", is_flag=True, help="Be a worker of a master elsewhere; takes no SCENARIO.")
 @click.option("--master-host", default="127.0.0.1", show_default=True, help="Where that master is.")
 @click.option("--master-port", type=click.IntRange(1, 65535), default=LOCUST_PORT, show_default=True, help="Its port.")
-@click.option("--resume", metavar="RUN", help="Take up this unfinished run where it stopped; it knows its scenario.")
+@click.option(
+    "--resume",
+    metavar="RUN",
+    shell_complete=complete_runs,
+    help="Take up this unfinished run where it stopped; it knows its scenario.",
+)
 @override_options
 @server_options
 @attach_options

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.known_names import complete_scenarios
 from bench.cli.options import (
     attach_options,
     read_overrides,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @click.command("tune")
-@click.argument("scenario")
+@click.argument("scenario", shell_complete=complete_scenarios)
 @click.option("--quick", is_flag=True, help="Shorter windows; says what it cannot claim.")
 @click.option(
     "--budget", default="10m", show_default=True, metavar="TIME", help="When to stop measuring, such as 90s or 10m."

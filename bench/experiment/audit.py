@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bench.environment.attached import Attachment, attach
-from bench.environment.audit.run import audit
+from bench.environment.audit.run import audit, check_claims
 from bench.environment.embedded import session
 from bench.environment.safeguard import refuse_production
 from bench.report.audit_page import render_audit
@@ -74,6 +74,7 @@ class Audited:
 
 def run_audit(request: AuditRequest, progress: Progress) -> Audited:
     """Try the claims, store the ledger and, where asked for, its page; raises ``SetupError`` and ``StoreError``."""
+    check_claims(request.only)
     with _server(request) as server:
         ledger = audit(server, progress.note, location=request.location, recipes=request.recipes, only=request.only)
     run_id = name_audit(request.results_root, ledger.started_utc)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -29,6 +30,17 @@ if TYPE_CHECKING:
 _REMEDIES_NAMED = 3
 
 
+def check_claims(only: Collection[str]) -> None:
+    """Refuse the id of a claim that there is none of, with the nearest; raises ``ScenarioError``."""
+    known = sorted(claim.id for claim in CLAIMS)
+    unknown = sorted(set(only) - set(known))
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.0)[0]
+        raise ScenarioError(
+            f"there is no claim {', '.join(unknown)}; did you mean {near}?", remedy=f"Use some of {', '.join(known)}."
+        )
+
+
 def audit(
     server: Endpoint,
     note: Callable[[str], None],
@@ -44,12 +56,7 @@ def audit(
     the shipped schema's names apply (default: whether it is that one). ``only`` picks claims by id. Raises
     ``SetupError`` where no scratch database can be made or the environment would migrate another one.
     """
-    known = {claim.id for claim in CLAIMS}
-    unknown = sorted(set(only) - known)
-    if unknown:
-        raise ScenarioError(
-            f"there is no claim {', '.join(unknown)}", remedy=f"Use some of {', '.join(sorted(known))}."
-        )
+    check_claims(only)
     where = location or migrations.script_location()
     ours = where.resolve() == migrations.script_location().resolve() if shipped is None else shipped
     started, clock = datetime.now(UTC), time.monotonic()
