@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from bench.cli import COMMANDS, cli
 from tests.conftest import CHECKOUT
@@ -152,12 +151,3 @@ def test_the_reference_knows_what_the_code_knows(site: Path) -> None:
     codes = _text(site / "reference" / "exit-codes.html")
     assert "inconclusive" in codes
     assert "130" in codes
-
-
-def test_completion_is_what_the_page_promises() -> None:
-    script = CliRunner().invoke(
-        cli, [], env={"_BENCH_COMPLETE": "bash_source"}, prog_name="bench", standalone_mode=False
-    )
-    assert "complete -o nosort -F" in script.output
-    asked = {"_BENCH_COMPLETE": "bash_complete", "COMP_WORDS": "bench ru", "COMP_CWORD": "1"}
-    assert "run" in CliRunner().invoke(cli, [], env=asked, prog_name="bench", standalone_mode=False).output
