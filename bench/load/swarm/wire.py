@@ -17,7 +17,7 @@ import numpy as np
 
 from bench.load.job import Failed, Ready, Share
 from bench.load.recorder import COLUMNS
-from bench.model import facts, parameters, retry, sample, scenario, units
+from bench.model import disturbance, facts, parameters, pooler, retry, sample, scenario, units
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -70,7 +70,7 @@ class Finished:
 
 Answer = Ready | Failed | Part | Finished
 
-_OWN_MODULES: Final = (facts, parameters, retry, sample, scenario, units)
+_OWN_MODULES: Final = (disturbance, facts, parameters, pooler, retry, sample, scenario, units)
 _OWN: Final = {kind.__name__: kind for kind in (Assignment, Part, Finished)}
 _PLAIN: Final = {
     "builtins": {"complex", "frozenset", "set", "range", "slice", "bytearray"},
