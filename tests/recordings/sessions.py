@@ -17,20 +17,19 @@ run = { warmup = "200ms", window = "500ms", replicates = 3 }
 sweep = { "pool.size" = [1, 2] }
 
 [[operation]]
-name = "vehicle"
-sql = "SELECT vin FROM vehicles WHERE id = $1"
-parameters = [{ kind = "sample", names = ["id"], sql = "SELECT id FROM vehicles ORDER BY 1" }]
+name = "rate"
+sql = "SELECT base_rate FROM rate_tables WHERE id = $1"
+parameters = [{ kind = "sample", names = ["id"], sql = "SELECT id FROM rate_tables ORDER BY 1" }]
 """
 QUERIES = """\
--- one vehicle, and the newest of a year
-SELECT vin FROM vehicles WHERE id = :vehicle;
-SELECT vin FROM vehicles WHERE model_year = $1 ORDER BY id DESC LIMIT $2;
+SELECT * FROM rate_tables WHERE id = :rate;
+SELECT id FROM rate_tables WHERE state = $1 ORDER BY id DESC LIMIT $2;
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One command line. ``until`` is what it shows before it is interrupted."""
+    """One command line. ``until`` is what it shows before it is interrupted; nothing: its first process."""
 
     line: str
     kind: Kind = "normal"
@@ -45,7 +44,7 @@ class Session:
 SESSIONS = (
     Session("doctor"),
     Session("doctor --pg-bin nowhere", "error"),
-    Session("up", "interrupted", until="running as root|ready|^$"),
+    Session("up", "interrupted"),
     Session("up"),
     Session("up --pg-bin nowhere --state other", "error"),
     Session("status"),
@@ -65,13 +64,13 @@ SESSIONS = (
     Session("plan lookup.toml"),
     Session("plan lookups.toml", "error"),
     Session("explain lookup.toml"),
-    Session("explain lookup.toml --operation vehicel", "error"),
+    Session("explain lookup.toml --operation raet", "error"),
     Session("run lookup.toml"),
     Session("run lookup.toml --set pool.sise=4", "error"),
     Session("run lookup.toml", "interrupted", until=r"\[1/6\]"),
     Session(f"capacity lookup.toml {SMALL} --confirm 1"),
     Session("capacity lookup.toml --set pool.size=soon", "error"),
-    Session(f"tune lookup.toml {SMALL} --budget 5s --only pool.size"),
+    Session(f"tune lookup.toml {SMALL} --budget 5s --only pool.reset"),
     Session("tune lookup.toml --budget soon", "error"),
     Session("tune lookup.toml", "interrupted", until=r"\[1/"),
     Session(f"swarm lookup.toml --workers 1 {SMALL}"),
