@@ -51,6 +51,6 @@ lock: ## renew the lock file: newest versions with hashes, without index address
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --python-version 3.11 --group dev pyproject.toml --output-file $(LOCK)
 
-clean: ## stop the embedded servers and remove everything that can be made again
-	-test ! -x $(BIN)/bench || $(BIN)/bench down
+clean: ## stop the embedded servers and remove everything that can be made again, of removed checkouts too
+	-test ! -x $(BIN)/bench || $(BIN)/bench down --remove
 	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist build

@@ -8,7 +8,8 @@ import click
 
 from bench.cli.options import state_option
 from bench.cli.output import json_option, print_json
-from bench.environment.embedded import Where, down
+from bench.environment.abandoned import remove_abandoned
+from bench.environment.embedded import Where, down, remove
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,16 +17,35 @@ if TYPE_CHECKING:
 
 @click.command("down")
 @state_option
+@click.option(
+    "--remove", "remove_data", is_flag=True, help="Remove their data too, and those of checkouts that are gone."
+)
 @json_option
-def command(state_root: Path, *, as_json: bool) -> None:
-    """Stop the embedded servers; their data stay. Safe to repeat.
+def command(state_root: Path, *, remove_data: bool, as_json: bool) -> None:
+    """Stop the embedded servers; their data stay, unless --remove says otherwise. Safe to repeat.
+
+    Where the servers' account cannot enter this folder, they keep their data below /var/tmp. --remove also removes
+    what is there of checkouts that do not exist any more, and names what it does not know.
 
     \b
-    Example:
+    Examples:
       bench down
+      bench down --remove
     """
-    stopped = down(Where(state_root))
+    where = Where(state_root)
+    stopped = down(where)
+    removed: list[Path] = []
+    unknown: list[Path] = []
+    if remove_data:
+        removed = remove(where)
+        abandoned, unknown = remove_abandoned()
+        removed += abandoned
     if as_json:
-        print_json("environment", {"running": False, "stopped": stopped})
-    else:
-        click.echo("stopped" if stopped else "nothing was running")
+        paths = {"removed": list(map(str, removed)), "unknown": list(map(str, unknown))} if remove_data else {}
+        print_json("environment", {"running": False, "stopped": stopped, **paths})
+        return
+    click.echo("stopped" if stopped else "nothing was running")
+    for path in removed:
+        click.echo(f"removed {path}")
+    for path in unknown:
+        click.echo(f"left alone: {path} does not tell which checkout it belongs to")

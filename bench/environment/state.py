@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 OUTSIDE = Path("/var/tmp")  # noqa: S108 - below it we use a folder of our own, checked for its owner
 
+OWNER = "state-folder"
+"""In a folder outside, the file that names the state folder it belongs to."""
+
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
 
@@ -80,6 +83,7 @@ def server_place(root: Path, account: Account) -> Path:
                 remedy="Have it removed, or check out below a folder that others may enter.",
             )
         place.chmod(0o711)
+        write_private(place / OWNER, str(root), ourselves())
     except OSError as error:
         raise SetupError(
             f"cannot use {place}: {error.strerror}", remedy="Check out below a folder that others may enter."
@@ -95,6 +99,14 @@ def server_place(root: Path, account: Account) -> Path:
 def outside_place(root: Path) -> Path:
     """Return the folder outside that belongs to a state folder, whether it is there or not."""
     return OUTSIDE / f"poolbench-{os.geteuid()}-{hashlib.sha256(str(root).encode()).hexdigest()[:12]}"
+
+
+def owner_of(place: Path) -> Path | None:
+    """Return the state folder that a folder outside belongs to; None where it does not tell."""
+    try:
+        return Path((place / OWNER).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def read_secrets(place: Path, name: str) -> Secrets:

@@ -1,7 +1,8 @@
 """Fuzz what reads other people's files: `python -m tests.fuzz --cases 100000 [--target NAME]`.
 
 Every case must end with an error of ours or be taken, within five seconds and 4 GB, and touch nothing outside its run
-folder. Counts are added to `results/fuzz.json` and shown in `docs/fuzz.md`; a case that fails prints its seed.
+folder. With --guided atheris chooses the cases by the code they reach. Counts are added to `results/fuzz.json` and
+shown in `docs/fuzz.md`; a case that fails prints its seed.
 """
 
 from __future__ import annotations
@@ -17,19 +18,21 @@ from typing import TYPE_CHECKING, Any
 
 from tests.conftest import CHECKOUT
 from tests.fuzz.bounds import MOST_BYTES, within_bounds
+from tests.fuzz.guided import is_available, run_guided
 from tests.fuzz.targets import RunFolder, targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 MOST_SHOWN = 10
+MOST_GUIDED_S = 3600.0
 RESULTS = CHECKOUT / "results" / "fuzz.json"
 PAGE = CHECKOUT / "docs" / "fuzz.md"
 HEAD = """# Hostile input
 
 Written by `python -m tests.fuzz`: files and texts that were spoilt at random. Every one has to be refused with an error
 of ours or be taken, within five seconds and 4 GB of memory, and nothing outside the run folder may be read, written or
-removed.
+removed. Where coverage leads (`--guided`), the choices that reach lines nobody has reached are kept and varied.
 
 | what | cases | failed | slowest case | memory at most |
 |---|---|---|---|---|
@@ -67,7 +70,9 @@ def record(counts: dict[str, dict[str, Any]]) -> None:
             name,
             f"{one['cases']:,}",
             f"{one['failed']}",
-            f"{one['slowest_s']:.2f} s",
+            f"{one['slowest_s']:.2f} s"
+            if "coverage" not in one
+            else f"< {one['slowest_s'] + 1:.0f} s",  # told in seconds
             f"{one['peak_bytes'] / 1e6:,.0f} MB",
         )
         for name, one in known.items()
@@ -84,15 +89,25 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--most-s", type=float, default=1e9, help="stop each target after so many seconds")
     parser.add_argument("--record", action="store_true", help="write the counts")
+    parser.add_argument("--guided", action="store_true", help="let coverage lead (needs `pip install atheris`)")
     options = parser.parse_args()
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
+    if options.guided and not is_available():
+        sys.stderr.write("error: --guided needs atheris, which is no dependency: pip install atheris\n")
+        return 2
+    if not options.guided:
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
     counts = {}
     with contextlib.closing(RunFolder()) as folder:
-        for name, target in targets(folder).items():
-            if options.target and name not in options.target:
+        for chosen, target in targets(folder).items():
+            if options.target and chosen not in options.target:
                 continue
-            counts[name] = run(target, options.cases, options.seed, options.most_s)
-            sys.stdout.write(f"{name}: {counts[name]}\n")
+            name = chosen
+            if options.guided:
+                name, count = f"{chosen}, guided", run_guided(chosen, options.cases, min(options.most_s, MOST_GUIDED_S))
+            else:
+                count = run(target, options.cases, options.seed, options.most_s)
+            counts[name] = count
+            sys.stdout.write(f"{name}: {count}\n")
             sys.stdout.flush()
     if options.record:
         record(counts)
