@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 STATEMENT_TIMEOUT_MS = 30_000
 _SHORTEN_TIMEOUT = """
-SELECT set_config('statement_timeout', %s, true) FROM pg_settings
+SELECT set_config('statement_timeout', %s, false) FROM pg_settings
 WHERE name = 'statement_timeout' AND setting::int NOT BETWEEN 1 AND %s"""
 """Where the session has none, or a longer one: what guards somebody else's database stays in force."""
 CUSTOM_EXECUTIONS = 5
@@ -156,8 +156,9 @@ class _Session:
         return captured
 
     def _begin(self) -> None:
-        self._connection.execute("BEGIN")
+        # Before the transaction: in it, a query would forbid the operation to choose its isolation level.
         self._connection.execute(_SHORTEN_TIMEOUT, [f"{STATEMENT_TIMEOUT_MS}ms", STATEMENT_TIMEOUT_MS])
+        self._connection.execute("BEGIN")
         self._connection.execute(f"SET LOCAL plan_cache_mode = {_MODES[self._kind]}".encode())
         if self._view.set_role:
             self._connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(self._view.set_role)))
