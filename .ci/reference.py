@@ -188,7 +188,8 @@ def rules() -> str:
         if isinstance(rule := getattr(module, "RULE", None), str):
             found.append((rule, inspect.getdoc(module) or ""))
     for rule, text in sorted(found):
-        lines += [f"## {rule}", "", *_markdown(text.removeprefix(f"{rule}: ")), ""]
+        said = text.removeprefix(f"{rule}: ")
+        lines += [f"## {rule}", "", *_markdown(said[:1].upper() + said[1:]), ""]
     return "\n".join(lines)
 
 
