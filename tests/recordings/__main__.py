@@ -75,7 +75,8 @@ class Scratch:
     def run(self, session: Session) -> tuple[str, int]:
         """Return what the terminal shows and the exit code."""
         log = self.folder / "terminal.log"
-        with log.open("wb") as out:
+        log.unlink(missing_ok=True)
+        with log.open("ab") as out:  # appending: the mark of an interruption stands where it happened
             process = subprocess.Popen(
                 [sys.executable, "-m", "bench", *shlex.split(session.line)],
                 cwd=self.folder,
@@ -108,7 +109,11 @@ class Scratch:
     def neutral(self, text: str) -> str:
         """Write what differs from machine to machine and from day to day alike."""
         found = text.replace(str(self.folder), "~/shop").replace(str(CHECKOUT), "~/poolbench")
-        found = found.replace(sys.prefix, "~/poolbench/.venv").replace(str(Path.home()), "~")
+        found = (
+            found.replace(sys.prefix, "~/poolbench/.venv")
+            .replace(str(Path.home()), "~")
+            .replace("python -m bench", "bench")
+        )
         for pattern, plain in _NEUTRAL:
             found = pattern.sub(plain, found)
         return found
