@@ -26,10 +26,7 @@ if TYPE_CHECKING:
     Arguments = Sequence[tuple[Any, ...]]
 
 STATEMENT_TIMEOUT_MS = 30_000
-_SHORTEN_TIMEOUT = """
-SELECT set_config('statement_timeout', %s, false) FROM pg_settings
-WHERE name = 'statement_timeout' AND setting::int NOT BETWEEN 1 AND %s"""
-"""Where the session has none, or a longer one: what guards somebody else's database stays in force."""
+_TIMEOUT = "SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout'"
 CUSTOM_EXECUTIONS = 5
 """Executions that PostgreSQL plans with the values known before it compares costs (plancache.c)."""
 _PLANNED = re.compile(r"\s*\(*\s*(SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|VALUES|TABLE)\b", re.IGNORECASE)
@@ -124,6 +121,7 @@ class _Session:
         self._view = view
         self._kind = kind
         self._prepared: set[str] = set()
+        self._timeout_ms = _shorter_timeout_ms(connection)
 
     def execute(self, draw: int, arguments: tuple[Any, ...], *, timing: bool, execution: int = 0) -> Captured:
         """Run the operation once, explaining each step; nothing of it stays but numbers drawn from sequences."""
@@ -156,9 +154,8 @@ class _Session:
         return captured
 
     def _begin(self) -> None:
-        # Before the transaction: in it, a query would forbid the operation to choose its isolation level.
-        self._connection.execute(_SHORTEN_TIMEOUT, [f"{STATEMENT_TIMEOUT_MS}ms", STATEMENT_TIMEOUT_MS])
         self._connection.execute("BEGIN")
+        self._connection.execute(f"SET LOCAL statement_timeout = {self._timeout_ms}".encode())
         self._connection.execute(f"SET LOCAL plan_cache_mode = {_MODES[self._kind]}".encode())
         if self._view.set_role:
             self._connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(self._view.set_role)))
@@ -225,6 +222,15 @@ class _Session:
             text=f"{what} has no plan as {self._view} for one set of arguments: {said}",
             cure="Check the role's privileges and the arguments that the scenario draws.",
         )
+
+
+def _shorter_timeout_ms(connection: psycopg.Connection[Any]) -> int:
+    """Return our timeout, or the session's where that is shorter: what guards somebody else's database stays in force.
+
+    Asked outside the transaction, as some statements of a scenario must be the first of theirs.
+    """
+    row = connection.execute(_TIMEOUT).fetchone()
+    return min(STATEMENT_TIMEOUT_MS, row[0]) if row and row[0] else STATEMENT_TIMEOUT_MS
 
 
 def _touches_nothing(document: dict[str, Any]) -> bool:
