@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PARTS = ("schedule_lag", "pool_wait", "pooler_wait", "server", "driver_and_wire", "release", "unexplained")
 _NO_OPERATIONS = "no operation ended well in the window"
 _NO_STATISTICS = "pg_stat_statements was not read"
-_NO_POOLER_COUNTERS = "SHOW STATS of the pooler was not read"
+_NO_POOLER_COUNTERS = "the pooler counts no waits, or they were not read (SHOW STATS)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from bench.environment.descriptors import running_poolers
 from bench.environment.embedded import find_running
 from bench.environment.host import clock_source, cpu_limit_cores, usable_memory_bytes
 from bench.environment.pgbouncer import WANTED_DESCRIPTORS
+from bench.environment.pgpool import find_pgpool, pgpool_version
 from bench.environment.pooler_binary import TRACKS_STATEMENTS, find_pgbouncer, version_of
 from bench.environment.process import descriptor_limit, missing_tools, run_as
 from bench.environment.state import make_state_folder, server_place
@@ -139,6 +140,16 @@ def _pgbouncer(where: Where) -> Iterator[Check]:
     yield _graded("pgBouncer", evidence, "Run `make setup`, which provides 1.21 or newer.", good=tracks)
 
 
+def _pgpool(where: Where) -> Iterator[Check]:
+    del where  # the distribution's is used, wherever the environment lies
+    try:
+        binary = find_pgpool()
+    except SetupError:  # only scenarios that name it need it
+        yield Check("pgpool-II", "ok", "none; only `poolers_compared` needs it (`apt-get install pgpool2`)")
+    else:
+        yield Check("pgpool-II", "ok", f"version {pgpool_version(binary)}, {binary}")
+
+
 def _state(where: Where) -> Iterator[Check]:
     root = make_state_folder(where.state_root)
     place = server_place(root, server_account())
@@ -161,5 +172,6 @@ _QUESTIONS: dict[str, Callable[[Where], Iterator[Check]]] = {
     "server account": _account,
     "PostgreSQL": _postgres,
     "pgBouncer": _pgbouncer,
+    "pgpool-II": _pgpool,
     "state folder": _state,
 }

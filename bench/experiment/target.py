@@ -101,7 +101,12 @@ class Target:
                 )
             if pooler.kind == "pgbouncer" and self.environment is not None:
                 self.environment.pooler.require_processes(pooler.processes)
-            if pooler.kind == "pgpool" and self.pgpool is not None:
+            if pooler.kind == "pgpool":
+                if self.pgpool is None:  # whatever is attached would be measured under a name that nobody can check
+                    raise SetupError(
+                        "pgpool-II is run by the embedded environment; an attached pooler is measured as it is",
+                        remedy="Leave out `--dsn`, or measure the attached one with `--set pooler.kind=pgbouncer`.",
+                    )
                 find_pgpool()
 
     def ended(self) -> str | None:

@@ -65,7 +65,7 @@ def test_without_a_pooler_there_is_no_pooler_wait() -> None:
 def test_parts_that_no_counter_tells_are_refused_with_the_reason() -> None:
     split = summary_of(scenario()).everything.split
     assert set(split.parts) == {"schedule_lag", "pool_wait", "release"}
-    assert split.refused["pooler_wait"] == "SHOW STATS of the pooler was not read"
+    assert "were not read" in split.refused["pooler_wait"]
     assert split.refused["server"] == "pg_stat_statements was not read"
     assert set(split.parts) | set(split.refused) == set(PARTS)
 

@@ -39,6 +39,8 @@ MEASURING = {
     "tune": ["theirs.toml", "--budget", "1s"],
     "swarm": ["theirs.toml", "--workers", "1"],
 }
+MEASURED = (0, 3)
+"""Done, or done and not to be believed: half a second on a busy machine may not be steady, and does not matter here."""
 CHANGING = {
     "seed": ["--scale", "0.01"],
     "schema upgrade": [],
@@ -88,9 +90,10 @@ def test_measuring_leaves_a_foreign_database_as_it_was(foreign: Foreign, folder:
     before = foreign.digest()
     for words, arguments in MEASURING.items():
         code = _bench(*words.split(), *arguments, "--dsn", foreign.dsn, "--warn-only")
-        assert code == 0, words
+        assert code in MEASURED, words
         assert foreign.digest() == before, words
     facts = [json.loads(path.read_text()) for path in (folder / "results").glob("*/run.json")]
+    assert {each["status"] for each in facts} == {"finished"}
     codes = [{caveat["code"] for caveat in each["caveats"]} for each in facts]
     assert len(codes) == len(MEASURING)
     assert all("guarded" in found for found in codes)

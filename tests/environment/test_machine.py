@@ -71,7 +71,7 @@ def test_the_doctor_answers_every_question_and_names_a_cure_for_each_problem(pla
     assert all(bool(check.remedy) == (check.status != "ok") for check in checks)
     by_name = {check.name: check for check in checks}
     wanted = {"cores", "idle", "memory", "clock", "util-linux", "file descriptors", "server account", "PostgreSQL"}
-    wanted |= {"pgBouncer", "running pgBouncer", "state folder", "disk", "embedded servers"}
+    wanted |= {"pgBouncer", "running pgBouncer", "pgpool-II", "state folder", "disk", "embedded servers"}
     assert wanted == set(by_name)
     assert "with pg_stat_statements, with auto_explain" in by_name["PostgreSQL"].evidence
     assert "prepared statements behind transaction pooling" in by_name["pgBouncer"].evidence

@@ -72,6 +72,8 @@ def test_several_processes_of_a_pooler_that_is_not_ours_are_refused_before_anyth
     attached = dataclasses.replace(target, environment=None, pgpool=None)
     with pytest.raises(SetupError, match="embedded pooler"):
         attached.check_poolers([SEVERAL])
+    with pytest.raises(SetupError, match="attached pooler is measured as it is"):
+        attached.check_poolers([THROUGH])
     with pytest.raises(SetupError, match="none is attached"):
         dataclasses.replace(attached, pooled=None).check_poolers([SEVERAL])
     pooler = target.environment.pooler if target.environment else None
