@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from bench.experiment.derive import derive
-from bench.experiment.progress import Silence
-from tests.benchmarks.bed import CHECKOUT
+from tests.benchmarks.sweep import run_sweep
 from tests.benchmarks.table import Row
 
 SIZES = (1, 2, 3, 4, 8, 16, 30, 60)
@@ -20,24 +15,22 @@ REPLICATES = 3
 
 def _answer(folder: Path, *options: str) -> tuple[int | None, int, float]:
     """Run the sweep; return the recommended size, the trials it took and its throughput there."""
-    command = [sys.executable, "-m", "bench", "run", str(CHECKOUT / "scenarios" / "rating_lookup.toml"), "--json"]
-    command += ["--sweep", f"pool.size={','.join(map(str, SIZES))}"]
-    command += ["--sweep", f"load.clients={','.join(map(str, CLIENTS))}", "--replicates", str(REPLICATES)]
-    command += ["--set", "run.warmup=300ms", "--set", "run.window=1s", "--set", "pool.reset=none"]
-    command += ["--results", str(folder / "results"), "--reports", str(folder / "reports"), "--warn-only", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=CHECKOUT)
-    if done.returncode:
-        raise ValueError(done.stderr)
-    found = json.loads(done.stdout)
-    derived = derive(found["run_id"], folder / "results", folder / "reports", Silence())
-    [subject] = derived.analysis.answer.subjects
-    trials = len(json.loads((Path(found["path"]) / "plan.json").read_text())["trials"])
+    found = run_sweep(
+        "rating_lookup",
+        folder,
+        *("--set", "pool.reset=none"),
+        *options,
+        sizes=SIZES,
+        clients=CLIENTS,
+        replicates=REPLICATES,
+    )
+    recommended = found.subject.recommended
     best = max(
         one.metrics["throughput"].point
-        for one in derived.analysis.measurements
-        if one.operation == "*" and one.treatment["pool.size"] == subject.recommended
+        for one in found.analysis.measurements
+        if one.operation == "*" and one.treatment["pool.size"] == recommended
     )
-    return subject.recommended, trials, best
+    return recommended, found.trials, best
 
 
 def measure() -> Row:

@@ -8,24 +8,19 @@ next smaller pool is not. About ten minutes.
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.analysis.load_answer import MARGIN
-from bench.experiment.derive import derive
-from bench.experiment.progress import Silence
-from tests.benchmarks.bed import CHECKOUT
+from bench.design.search import MARGIN
+from tests.benchmarks.sweep import run_sweep
 from tests.benchmarks.table import Row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.analysis.answer import SubjectAnswer
     from bench.stats.estimate import Estimate
 
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
@@ -35,41 +30,20 @@ CLOSER = 10
 SCENARIOS = ("rating_lookup", "rating_calculation", "vehicle_search")
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """What one sweep answers, and how many trials that took."""
-
-    subject: SubjectAnswer
-    trials: int
-
-
-def _sweep(name: str, folder: Path, *options: str, sizes: Sequence[int] = SIZES, replicates: int = REPLICATES) -> Sweep:
-    command = [sys.executable, "-m", "bench", "run", str(CHECKOUT / "scenarios" / f"{name}.toml"), "--json"]
-    command += ["--sweep", f"pool.size={','.join(map(str, sizes))}", "--sweep", f"load.clients={CLIENTS}"]
-    command += ["--replicates", str(replicates), "--set", "run.warmup=300ms", "--set", "run.window=1s"]
-    command += ["--results", str(folder / "results"), "--reports", str(folder / "reports"), "--warn-only", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=CHECKOUT)
-    if done.returncode:
-        raise ValueError(done.stderr)
-    found = json.loads(done.stdout)
-    derived = derive(found["run_id"], folder / "results", folder / "reports", Silence())
-    [subject] = derived.analysis.answer.subjects
-    return Sweep(subject, len(json.loads((Path(found["path"]) / "plan.json").read_text())["trials"]))
-
-
 def measure(name: str) -> Row:
     """Ask for a size, measure every size, then look closely at the answer and what lies beside it."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        asked = _sweep(name, folder, "--adaptive", "--set", "run.seed=1")
-        grid = _sweep(name, folder, "--set", "run.seed=2")
+        sweep = partial(run_sweep, name, folder, clients=[CLIENTS])
+        asked = sweep("--adaptive", "--set", "run.seed=1", sizes=SIZES, replicates=REPLICATES)
+        grid = sweep("--set", "run.seed=2", sizes=SIZES, replicates=REPLICATES)
         [load] = grid.subject.loads
         answer, best = asked.subject.recommended, load.best
         if answer is None or best is None:
             return Row(f"recommended pool size of {name}", "none was recommended", "one", met=False)
         smaller = max((size for size in SIZES if size < answer), default=None)
         sizes = sorted({answer, best, *(() if smaller is None else (smaller,))})
-        close = _sweep(name, folder, "--set", "run.seed=3", "--set", "run.window=2s", sizes=sizes, replicates=CLOSER)
+        close = sweep("--set", "run.seed=3", "--set", "run.window=2s", sizes=sizes, replicates=CLOSER)
     [looked] = close.subject.loads
     seen = {one.pool_size: one for one in looked.sizes}
     at, below = seen[answer].ratio, seen[smaller].ratio if smaller else None
