@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _TRIES = 5
 
@@ -46,6 +50,16 @@ def read_family(process: psutil.Process | None) -> CpuReading:
     except psutil.Error:
         return CpuReading(at_ns, None)
     return CpuReading(at_ns, used_s)
+
+
+def used_by_each(processes: Iterable[psutil.Process]) -> dict[int, float]:
+    """Return the CPU seconds that each process has used by its id; one that is gone or hidden is left out."""
+    found: dict[int, float] = {}
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            found[process.pid] = times.user + times.system
+    return found
 
 
 def _used_s(child: psutil.Process) -> float:

@@ -12,7 +12,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from bench.environment.connection import open_connection
-from bench.environment.cpu import read_family, used_between
+from bench.environment.cpu import read_family, used_between, used_by_each
 from bench.environment.probes import probe_sql
 from bench.model.errors import SetupError
 from bench.model.facts import PoolerFacts, ServerFacts, StatementFacts
@@ -33,16 +33,6 @@ POOLER_SETTINGS = (
     "server_lifetime",
 )
 """What is kept of SHOW CONFIG: limits and timeouts, no places and no names."""
-
-
-def _cpu_s(processes: Sequence[psutil.Process]) -> dict[int, float]:
-    """CPU seconds by process id."""
-    found: dict[int, float] = {}
-    for process in processes:
-        with contextlib.suppress(psutil.Error):
-            times = process.cpu_times()
-            found[process.pid] = times.user + times.system
-    return found
 
 
 def _grown(before: dict[int, float], after: dict[int, float]) -> float | None:
@@ -182,7 +172,7 @@ class PoolerObserver:
         totals: Counter[str] = Counter()
         for row in rows:
             totals.update({name: int(value) for name, value in row.items() if name.startswith("total_")})
-        return time.monotonic_ns(), totals, _cpu_s(self._processes)
+        return time.monotonic_ns(), totals, used_by_each(self._processes)
 
     def _server_pids(self) -> set[int]:
         """Process ids of the load's server connections that are logged in."""

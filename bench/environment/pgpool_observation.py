@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from bench.environment.cpu import used_by_each
 from bench.model.facts import PoolerFacts
 
 if TYPE_CHECKING:
@@ -58,12 +59,7 @@ class PgpoolObserver:
         return []
 
     def _read(self) -> tuple[int, dict[int, float]]:
-        cpu_s = {}
-        for process in self._family():
-            with contextlib.suppress(psutil.Error):
-                times = process.cpu_times()
-                cpu_s[process.pid] = times.user + times.system
-        return time.monotonic_ns(), cpu_s
+        return time.monotonic_ns(), used_by_each(self._family())
 
     def _memory_bytes(self) -> int | None:
         """Return the proportional share of all processes, which have most pages in common; None where hidden."""
