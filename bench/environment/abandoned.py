@@ -8,8 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from bench.environment import state
-from bench.environment.pooler_ini import end_stray_pooler
-from bench.environment.postgres import end_stray_server
+from bench.environment.leftovers import end_strays
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,10 +37,7 @@ def remove_abandoned() -> tuple[list[Path], list[Path]]:
         if root is None and any(place.iterdir()):
             unknown.append(place)
             continue
-        for folder in place.glob("pg*-pgbouncer"):
-            end_stray_pooler(folder)
-        for folder in place.glob("pg*/data"):
-            end_stray_server(folder)
+        end_strays(place)
         shutil.rmtree(place, ignore_errors=True)
         removed.append(place)
     return removed, unknown

@@ -21,13 +21,20 @@ def end_leftovers(state_root: Path) -> bool:
     root = make_state_folder(state_root)
     place = server_place(root, server_account())
     found = read_detached(root) is not None
+    found |= end_strays(place)
+    write_detached(root, None)
+    return found
+
+
+def end_strays(place: Path) -> bool:
+    """End the servers whose data lies in a folder; tells whether there were any."""
+    found = False
     for folder in sorted(place.glob("pg*-pgbouncer")):
         found |= end_stray_pooler(folder)
     for folder in sorted(place.glob("pg*-pgpool")):
         found |= end_stray_pgpool(folder)
     for folder in sorted(place.glob("pg*/data")):
         found |= end_stray_server(folder)
-    write_detached(root, None)
     return found
 
 
