@@ -6,13 +6,10 @@ from typing import Literal
 
 import msgspec
 
+from bench.model.requirement import require
+
 MOST_PROCESSES = 16
 """Processes of one pooler on one port."""
-
-
-def _require(holds: bool, message: str) -> None:  # noqa: FBT001 - reads as a sentence at the call
-    if not holds:
-        raise ValueError(message)
 
 
 class Pooler(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,14 +25,14 @@ class Pooler(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_prepared_statements: int = 200
 
     def __post_init__(self) -> None:
-        _require(self.size is None or self.size >= 1, "`size` must be at least 1")
-        _require(1 <= self.processes <= MOST_PROCESSES, f"`processes` must lie in 1 .. {MOST_PROCESSES}")
-        _require(
+        require(self.size is None or self.size >= 1, "`size` must be at least 1")
+        require(1 <= self.processes <= MOST_PROCESSES, f"`processes` must lie in 1 .. {MOST_PROCESSES}")
+        require(
             self.size is None or self.size % self.processes == 0,
             "`size` must be a multiple of `processes`: each process has a pool of its own, and they are alike",
         )
-        _require(self.max_prepared_statements >= 0, "`max_prepared_statements` must not be negative")
+        require(self.max_prepared_statements >= 0, "`max_prepared_statements` must not be negative")
         if self.kind == "pgpool":
-            _require(self.mode == "session", '`kind = "pgpool"` pools sessions only: set `mode = "session"`')
-            _require(self.size is None, '`kind = "pgpool"` has a server connection for each client: leave `size` out')
-            _require(self.processes == 1, '`kind = "pgpool"` runs a process for each client: leave `processes` out')
+            require(self.mode == "session", '`kind = "pgpool"` pools sessions only: set `mode = "session"`')
+            require(self.size is None, '`kind = "pgpool"` has a server connection for each client: leave `size` out')
+            require(self.processes == 1, '`kind = "pgpool"` runs a process for each client: leave `processes` out')

@@ -11,6 +11,7 @@ from bench.model.budget import ALL_OPERATIONS, COUNTS, parse_budget
 from bench.model.disturbance import Disturbance
 from bench.model.parameters import Parameter, names_of
 from bench.model.pooler import Pooler
+from bench.model.requirement import require
 from bench.model.retry import Retry
 from bench.model.statement import only_reads
 from bench.model.units import Duration, Rate
@@ -25,11 +26,6 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Every part of a scenario refuses keys it does not know."""
 
 
-def _require(holds: bool, message: str) -> None:  # noqa: FBT001 - reads as a sentence at the call
-    if not holds:
-        raise ValueError(message)
-
-
 class Dataset(_Part, frozen=True):
     """The generated data: ``scale`` 1 is about 1 GB, ``seed`` makes it repeatable."""
 
@@ -37,7 +33,7 @@ class Dataset(_Part, frozen=True):
     seed: int = 42
 
     def __post_init__(self) -> None:
-        _require(0 < self.scale <= 1000, "`scale` must lie in (0, 1000]")
+        require(0 < self.scale <= 1000, "`scale` must lie in (0, 1000]")
 
 
 class Step(_Part, frozen=True):
@@ -72,29 +68,29 @@ class Operation(_Part, frozen=True):
     keeps: dict[str, int] = {}
 
     def __post_init__(self) -> None:
-        _require((self.sql is None) != (not self.step), f"operation {self.name!r} needs either `sql` or `step`")
-        _require(self.weight > 0, f"operation {self.name!r}: `weight` must be above 0")
-        _require(
+        require((self.sql is None) != (not self.step), f"operation {self.name!r} needs either `sql` or `step`")
+        require(self.weight > 0, f"operation {self.name!r}: `weight` must be above 0")
+        require(
             self.role == "app",
             f"operation {self.name!r}: the load runs as the application, whose rows row-level security guards; "
             "`bench explain` shows the plans of the tables' owner beside its own",
         )
         known = set(self.argument_names)
-        _require(len(known) == len(self.argument_names), f"operation {self.name!r} names a parameter twice")
+        require(len(known) == len(self.argument_names), f"operation {self.name!r} names a parameter twice")
         for number, step in enumerate(self.step, 1):
             missing = [name for name in step.args if name not in known]
-            _require(
+            require(
                 not missing,
                 f"operation {self.name!r}, step {number}: no parameter or earlier result named {missing}",
             )
             known.update(step.returns)
         for text in self.budget:
             parse_budget(text, self.name)
-        _require(
+        require(
             min((*self.adds.values(), *self.keeps.values()), default=0) >= 0,
             f"operation {self.name!r}: `adds` and `keeps` count rows and are not negative",
         )
-        _require(
+        require(
             self.expect == "success" or self.retry is None,
             f"operation {self.name!r}: what is to be refused is not tried again",
         )
@@ -132,7 +128,7 @@ class ClosedLoop(_Part, frozen=True, tag_field="model", tag="closed"):
     think_time: Duration = Duration(0)
 
     def __post_init__(self) -> None:
-        _require(self.clients >= 1, "`clients` must be at least 1")
+        require(self.clients >= 1, "`clients` must be at least 1")
 
 
 class OpenLoop(_Part, frozen=True, tag_field="model", tag="open"):
@@ -144,9 +140,9 @@ class OpenLoop(_Part, frozen=True, tag_field="model", tag="open"):
     max_in_flight: int = 1000
 
     def __post_init__(self) -> None:
-        _require(self.rate > 0, "`rate` must be above 0")
-        _require(self.max_in_flight >= 1, "`max_in_flight` must be at least 1")
-        _require(self.arrival == "ramp" or not self.ramp_from, '`ramp_from` belongs to `arrival = "ramp"`')
+        require(self.rate > 0, "`rate` must be above 0")
+        require(self.max_in_flight >= 1, "`max_in_flight` must be at least 1")
+        require(self.arrival == "ramp" or not self.ramp_from, '`ramp_from` belongs to `arrival = "ramp"`')
 
 
 class UserLoop(_Part, frozen=True, tag_field="model", tag="users"):
@@ -156,8 +152,8 @@ class UserLoop(_Part, frozen=True, tag_field="model", tag="users"):
     think_time: Duration
 
     def __post_init__(self) -> None:
-        _require(self.users >= 1, "`users` must be at least 1")
-        _require(self.think_time > 0, "`think_time` must be above 0; without it use the closed loop")
+        require(self.users >= 1, "`users` must be at least 1")
+        require(self.think_time > 0, "`think_time` must be above 0; without it use the closed loop")
 
 
 Load = ClosedLoop | OpenLoop | UserLoop
@@ -183,14 +179,14 @@ class Pool(_Part, frozen=True):
     max_inactive: Duration = Duration(300_000_000_000)
 
     def __post_init__(self) -> None:
-        _require(self.size >= 1, "`size` must be at least 1")
-        _require(
+        require(self.size >= 1, "`size` must be at least 1")
+        require(
             self.min_size is None or 0 <= self.min_size <= self.size,
             "`min_size` must lie between 0 and `size`",
         )
-        _require(self.workers == "auto" or self.workers >= 1, '`workers` must be "auto" or at least 1')
-        _require(self.statement_cache >= 0, "`statement_cache` must not be negative")
-        _require(self.max_queries >= 1, "`max_queries` must be at least 1")
+        require(self.workers == "auto" or self.workers >= 1, '`workers` must be "auto" or at least 1')
+        require(self.statement_cache >= 0, "`statement_cache` must not be negative")
+        require(self.max_queries >= 1, "`max_queries` must be at least 1")
 
 
 class Run(_Part, frozen=True):
@@ -208,8 +204,8 @@ class Run(_Part, frozen=True):
     expect: Literal["steady", "transient"] = "steady"
 
     def __post_init__(self) -> None:
-        _require(self.replicates >= 1, "`replicates` must be at least 1")
-        _require(self.window >= 100_000_000, "`window` must be at least 100ms")
+        require(self.replicates >= 1, "`replicates` must be at least 1")
+        require(self.window >= 100_000_000, "`window` must be at least 100ms")
 
 
 class Scenario(_Part, frozen=True):
@@ -233,11 +229,11 @@ class Scenario(_Part, frozen=True):
     disturbance: tuple[Disturbance, ...] = ()
 
     def __post_init__(self) -> None:
-        _require(bool(self.operation), "a scenario needs at least one [[operation]]")
+        require(bool(self.operation), "a scenario needs at least one [[operation]]")
         names = [operation.name for operation in self.operation]
         twice = sorted({name for name in names if names.count(name) > 1})
-        _require(not twice, f"two operations share a name: {', '.join(twice)}")
-        _require(
+        require(not twice, f"two operations share a name: {', '.join(twice)}")
+        require(
             self.pooler.kind != "pgpool" or self.pool.driver != "locust",
             "the workers of a swarm are told where to connect before pgpool-II runs: use another driver",
         )
@@ -246,8 +242,8 @@ class Scenario(_Part, frozen=True):
         for disturbance in self.disturbance:
             disturbance.check(window_ns=self.run.window, pooled=self.pooler.kind == "pgbouncer")
         for key, levels in self.sweep.items():
-            _require(bool(levels), f'`sweep."{key}"` has no levels')
-            _require(len(set(levels)) == len(levels), f'`sweep."{key}"` names a level twice')
+            require(bool(levels), f'`sweep."{key}"` has no levels')
+            require(len(set(levels)) == len(levels), f'`sweep."{key}"` names a level twice')
 
     def _check_budget(self, budget: Budget) -> None:
         """Refuse a budget that could never be judged, before anything runs."""
@@ -262,7 +258,7 @@ class Scenario(_Part, frozen=True):
             )
             raise ValueError(msg)
         operation = self.operation[names.index(budget.operation)]
-        _require(
+        require(
             operation.is_read or not budget.of_plans,
             f"budget {budget.text!r} asks for the plan of {operation.name!r}, and only single SELECTs are explained",
         )
@@ -281,5 +277,5 @@ class Scenario(_Part, frozen=True):
         if budget.metric not in COUNTS or budget.operation != ALL_OPERATIONS:
             return [budget]
         explained = [operation for operation in self.operation if operation.is_read or not budget.of_plans]
-        _require(bool(explained), f"budget {budget.text!r} asks for plans, and only single SELECTs are explained")
+        require(bool(explained), f"budget {budget.text!r} asks for plans, and only single SELECTs are explained")
         return [msgspec.structs.replace(budget, operation=operation.name) for operation in explained]
