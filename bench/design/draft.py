@@ -19,24 +19,25 @@ FEW_ROWS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """What a parameter is compared with."""
+class Compared:
+    """A column that a parameter is compared with. ``rows`` is the planner's estimate of its table."""
 
     table: str
+    """With its schema, quoted as SQL needs it."""
     alias: str
-    name: str
+    column: str
     equal: bool
     rows: float
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One operation to be. ``columns`` by number of the parameter, from 1; ``comment`` says where it comes from."""
+    """One operation to be. ``compared`` by number of the parameter, from 1; ``comment`` says where it comes from."""
 
     name: str
     sql: str
     types: tuple[str, ...]
-    columns: Mapping[int, Column]
+    compared: Mapping[int, Compared]
     names: tuple[str, ...] = ()
     weight: float = 1.0
     comment: tuple[str, ...] = ()
@@ -119,7 +120,7 @@ def _operation(draft: Draft, written: Written) -> Iterator[str]:
     for group in groups:
         yield ""
         yield "[[operation.parameters]]"
-        column = draft.columns.get(group[0])
+        column = draft.compared.get(group[0])
         if column is None:
             (number,) = group
             kind = draft.types[number - 1]
@@ -135,10 +136,10 @@ def _operation(draft: Draft, written: Written) -> Iterator[str]:
 
 
 def _sample(draft: Draft, group: list[int], names: Mapping[int, str]) -> Iterator[str]:
-    columns = [draft.columns[number] for number in group]
+    columns = [draft.compared[number] for number in group]
     table, rows = columns[0].table, columns[0].rows
-    listed = ", ".join(f"{column.name}::{draft.types[n - 1]}" for n, column in zip(group, columns, strict=True))
-    known = " AND ".join(f"{column.name} IS NOT NULL" for column in columns)
+    listed = ", ".join(f"{column.column}::{draft.types[n - 1]}" for n, column in zip(group, columns, strict=True))
+    known = " AND ".join(f"{column.column} IS NOT NULL" for column in columns)
     part = ""
     if rows > FEW_ROWS:
         part = f" TABLESAMPLE SYSTEM ({100 * FEW_ROWS / rows:.3g}) REPEATABLE (42)"
@@ -156,7 +157,7 @@ def _group(draft: Draft) -> list[list[int]]:
     groups: list[list[int]] = []
     by_alias: dict[str, list[int]] = {}
     for number in range(1, len(draft.types) + 1):
-        column = draft.columns.get(number)
+        column = draft.compared.get(number)
         if column is not None and column.equal and column.alias in by_alias:
             by_alias[column.alias].append(number)
             continue
@@ -170,11 +171,11 @@ def _parameter_names(draft: Draft) -> dict[int, str]:
     """Name each parameter: as the text did, after its column, or by its number."""
     names: dict[int, str] = {}
     for number in range(1, len(draft.types) + 1):
-        column = draft.columns.get(number)
+        column = draft.compared.get(number)
         wanted = (
             draft.names[number - 1]
             if number <= len(draft.names)
-            else re.sub(r"\W", "_", column.name.strip('"'))
+            else re.sub(r"\W", "_", column.column.strip('"'))
             if column
             else f"p{number}"
         )

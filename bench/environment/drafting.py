@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
+from bench.design.draft import Compared
 from bench.model.errors import SetupError
 from bench.model.sql_file import Statement
 
@@ -40,18 +41,6 @@ WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 ORDER BY s.total_exec_time DESC
 LIMIT %s
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """A column that a parameter is compared with. ``rows`` is the planner's estimate of its table."""
-
-    table: str
-    """With its schema, quoted as SQL needs it."""
-    alias: str
-    column: str
-    equal: bool
-    rows: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +76,16 @@ def describe(connection: psycopg.Connection[Any], statement: Statement) -> Descr
         with connection.transaction(force_rollback=True):
             connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(STATEMENT_TIMEOUT))
             connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-            connection.execute(
-                "SET LOCAL enable_partition_pruning = off"
-            )  # or NULL would leave no partition to read of
+            # Or a NULL would leave no partition to read of.
+            connection.execute("SET LOCAL enable_partition_pruning = off")
             connection.execute(sql.SQL("PREPARE {} AS ").format(name) + sql.SQL(statement.sql))
-            try:
-                types = _types(connection)
-                unknown = sql.SQL(", ").join([sql.SQL("NULL")] * len(types))
-                values = sql.SQL("({})").format(unknown) if types else sql.SQL("")
-                query = sql.SQL("EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE {}{}").format(name, values)
-                row = connection.execute(query).fetchone()
-                plan = row[0][0]["Plan"] if row else {}
-                return Described(types, _comparisons(connection, plan))
-            finally:
-                if connection.info.transaction_status != psycopg.pq.TransactionStatus.INERROR:
-                    connection.execute(sql.SQL("DEALLOCATE {}").format(name))
+            types = _types(connection)
+            unknown = sql.SQL(", ").join([sql.SQL("NULL")] * len(types))
+            values = sql.SQL("({})").format(unknown) if types else sql.SQL("")
+            query = sql.SQL("EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE {}{}").format(name, values)
+            row = connection.execute(query).fetchone()
+            plan = row[0][0]["Plan"] if row else {}
+            return Described(types, _comparisons(connection, plan))
     except psycopg.OperationalError as error:
         raise SetupError(
             "the server stopped answering while a statement was described",

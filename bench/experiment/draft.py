@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.design.draft import Column, Draft, LeftOut
+from bench.design.draft import Draft, LeftOut
 from bench.environment import migrations
 from bench.environment.attached import Attachment, attach
 from bench.environment.connection import connected
@@ -71,9 +71,7 @@ def draft(endpoint: Endpoint, sources: Sequence[Source], *, writes: bool) -> tup
             if isinstance(known, Refusal):
                 left_out.append(LeftOut(one.name, one.sql, f"the server says: {known.words}"))
                 continue
-            columns = {
-                number: Column(seen.table, seen.alias, seen.column, seen.equal, seen.rows)
-                for number, seen in known.compared.items()
-            }
-            drafts.append(Draft(one.name, one.sql, known.types, columns, one.names, source.weight, source.comment))
+            drafts.append(
+                Draft(one.name, one.sql, known.types, known.compared, one.names, source.weight, source.comment)
+            )
     return drafts, left_out
