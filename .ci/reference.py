@@ -17,21 +17,8 @@ from mkdocs.structure.files import File
 import bench
 from bench.analysis import findings
 from bench.cli import COMMANDS, cli
-from bench.model import budget, parameters
-from bench.model.disturbance import Disturbance
-from bench.model.pooler import Pooler
-from bench.model.retry import Retry
-from bench.model.scenario import (
-    ClosedLoop,
-    Dataset,
-    OpenLoop,
-    Operation,
-    Pool,
-    Run,
-    Scenario,
-    Step,
-    UserLoop,
-)
+from bench.model import budget
+from bench.model.scenario_text import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,31 +99,24 @@ def scenario() -> str:
         'Durations and rates carry their unit: `"50ms"`, `"500/s"`. [How to write one](../how-to/scenario.md).',
         "",
     ]
-    parts: list[tuple[str, type[msgspec.Struct]]] = [
-        ("The file", Scenario),
-        ("[dataset]", Dataset),
-        ('[load], model = "closed"', ClosedLoop),
-        ('[load], model = "open"', OpenLoop),
-        ('[load], model = "users"', UserLoop),
-        ("[pool]", Pool),
-        ("[pooler]", Pooler),
-        ("[run]", Run),
-        ("[[disturbance]]", Disturbance),
-        ("[[operation]]", Operation),
-        ("[[operation.step]]", Step),
-        ("[operation.retry]", Retry),
-        *(
-            (f'[[operation.parameters]], kind = "{part.__struct_config__.tag}"', part)
-            for part in typing.get_args(parameters.Parameter)
-        ),
-    ]
-    for title, part in parts:
+    for path, part in ((path, part) for path, parts in PARTS.items() for part in parts):
+        title = _title(path, part)
         lines += [f"## {title}", "", *_docstring(part), "", "| key | type | default |", "|---|---|---|"]
         lines += [
             f"| `{one.name}` | `{_cell(_type(one.type))}` | {_default(one)} |" for one in msgspec.structs.fields(part)
         ]
         lines += [""]
     return "\n".join(lines)
+
+
+def _title(path: str, part: type[msgspec.Struct]) -> str:
+    """Write a table as it stands in the file: ``$.operation[]`` is ``[[operation]]``."""
+    if path == "$":
+        return "The file"
+    words = path.removeprefix("$.")
+    name = f"[[{words.replace('[]', '')}]]" if words.endswith("[]") else f"[{words.replace('[]', '')}]"
+    chosen = part.__struct_config__
+    return f'{name}, {chosen.tag_field} = "{chosen.tag}"' if chosen.tag_field else name
 
 
 def _type(kind: object) -> str:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Raw = dict[str, Any]
 
-_PARTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
+PARTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "$": (Scenario,),
     "$.dataset": (Dataset,),
     "$.operation[]": (Operation,),
@@ -48,6 +48,7 @@ _PARTS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "$.run": (Run,),
     "$.disturbance[]": (Disturbance,),
 }
+"""Every table of a scenario by its path; several types where `kind` or `model` chooses one."""
 _UNKNOWN = re.compile(r"Object contains unknown field `(.+?)`(?: - at `(.+)`)?")
 _MISSING_TAG = re.compile(r"Object missing required field `(model|kind)`")
 _INVALID_TAG = re.compile(r"Invalid value '(.+)' - at `(\$\.load\.model|.*\.kind)`")
@@ -62,7 +63,7 @@ _SHAPES = (
 
 
 def _parts(path: str) -> tuple[type[msgspec.Struct], ...]:
-    return _PARTS.get(re.sub(r"\[[^\]]*\]", "[]", path), ())
+    return PARTS.get(re.sub(r"\[[^\]]*\]", "[]", path), ())
 
 
 def _keys(path: str) -> list[str]:
@@ -93,7 +94,7 @@ def _explain(error: msgspec.ValidationError, source: str) -> ScenarioError:
         )
     if invalid := _INVALID_TAG.search(text):
         where = "load models" if invalid[2].endswith("model") else "parameter kinds"
-        types = _PARTS["$.load" if invalid[2].endswith("model") else "$.operation[].parameters[]"]
+        types = PARTS["$.load" if invalid[2].endswith("model") else "$.operation[].parameters[]"]
         known = [str(part.__struct_config__.tag) for part in types]
         if invalid[1] == "open":
             return ScenarioError(
