@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench.analysis.limits import cannot_claim
-from bench.analysis.load_answer import MARGIN, Cell, LoadAnswer, answer_load
+from bench.analysis.load_answer import Cell, LoadAnswer, answer_load
 from bench.analysis.measure import usable
 from bench.analysis.measurement import ALL_OPERATIONS
 from bench.analysis.summary import key_of
 from bench.analysis.verdict import sum_up
 from bench.analysis.wording import estimate, percent, treatment
+from bench.design.search import MARGIN
 from bench.model.scenario import Level
 from bench.stats.queueing import pool_size_prior
 

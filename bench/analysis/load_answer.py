@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from bench.analysis.wording import estimate, rate, treatment
+from bench.design.search import MARGIN
 from bench.model.scenario import Level
 from bench.stats.estimate import Estimate, Refused
 from bench.stats.knee import kneedle_knee
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     from bench.analysis.measurement import Line, Measurement
 
-MARGIN = 0.03
-"""A smaller pool may cost this share of the best throughput."""
 USL_RESAMPLES = 200
 
 

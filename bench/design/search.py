@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 MARGIN = 0.03
-"""A smaller pool may cost this share of the best throughput, as in the answer of the analysis."""
+"""A smaller pool may cost this share of the best throughput: in this search, and in the answer of the analysis."""
 SHARE = 0.4
 """Most trials, as a share of the full grid with all its replicates."""
 FEWEST = 2

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bench.analysis.load_answer import MARGIN
 from bench.analysis.summary import key_of
+from bench.design.search import MARGIN
 from bench.report.charts.curves import Curve, Curves, Point, Rule
 from bench.report.numbers import count, limit, with_interval
 from bench.report.sections.figure import Figure

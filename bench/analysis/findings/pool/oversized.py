@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.analysis.load_answer import MARGIN
 from bench.analysis.measurement import Finding, Patch
 from bench.analysis.wording import percent, treatment
+from bench.design.search import MARGIN
 
 if TYPE_CHECKING:
     from bench.analysis.answer import SubjectAnswer
