@@ -21,10 +21,9 @@ from bench.model.scenario import ClosedLoop, OpenLoop, UserLoop
 from bench.model.scenario_text import decode, read_raw
 from bench.model.units import Duration, Rate
 from bench.store.runs import open_run
-from tests.faults.foreign import PASSWORD, SCENARIO, commands_with_dsn, foreign_database
+from tests.faults.foreign import PASSWORD, SCENARIO, commands_with_dsn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from bench.environment.embedded import Environment
@@ -55,12 +54,6 @@ LOOKING = {
 }
 JUDGING = {"gate": ["latest"]}
 """It takes addresses for `--against` and `--rerun`, which run `bench run`; what is stored is judged without them."""
-
-
-@pytest.fixture(scope="module")
-def foreign(environment: Environment) -> Iterator[Foreign]:
-    with foreign_database(environment) as made:
-        yield made
 
 
 @pytest.fixture

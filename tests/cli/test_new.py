@@ -17,13 +17,11 @@ from bench.environment.populations import read_populations
 from bench.model.errors import BenchError, ScenarioError
 from bench.model.scenario_text import parse_scenario
 from bench.model.sql_file import Statement, read_statements
-from tests.faults.foreign import OWNER, PASSWORD, foreign_database
+from tests.faults.foreign import OWNER, PASSWORD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from bench.environment.embedded import Environment
     from tests.faults.foreign import Foreign
 
 SQL = """
@@ -36,12 +34,6 @@ UPDATE app.payments SET amount = amount WHERE id = $1;
 -- name: wrong
 SELECT nothing FROM app.payments;
 """
-
-
-@pytest.fixture(scope="module")
-def foreign(environment: Environment) -> Iterator[Foreign]:
-    with foreign_database(environment) as made:
-        yield made
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from bench.analysis.bottleneck import name_bottleneck
 from bench.analysis.trial import summarise
 from bench.design.plan import Trial
 from bench.environment.embedded import own_pids
-from bench.experiment.target import Target
 from bench.experiment.trial import run_trial
+from tests.experiment.targets import target_of
 from tests.load.trials import scenario
 
 if TYPE_CHECKING:
@@ -48,18 +48,8 @@ LOOKS = 4
 
 
 def _look(environment: Environment, what: Scenario, block: int) -> Bottleneck | None:
-    server_pid, pooler_pid = own_pids(environment)
-    target = Target(
-        admin=environment.admin,
-        direct=environment.app,
-        pooled=environment.pooled,
-        console=environment.pooler.console,
-        server_pid=server_pid,
-        pooler_pid=pooler_pid,
-        environment=environment,
-    )
     trial = Trial(f"b{block}", block, {}, block)
-    record = run_trial(target, what, trial, {})
+    record = run_trial(target_of(environment), what, trial, {})
     return name_bottleneck([summarise(trial, record.facts, record.samples, what)])
 
 

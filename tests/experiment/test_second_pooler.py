@@ -10,11 +10,10 @@ import pytest
 
 from bench.analysis.trial import summarise
 from bench.design.plan import Trial
-from bench.environment.embedded import own_pids
 from bench.environment.pgpool import Pgpool
-from bench.experiment.target import Target
 from bench.experiment.trial import run_trial
 from bench.model.errors import SetupError
+from tests.experiment.targets import target_of
 from tests.load.trials import PLUS, scenario
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.environment.embedded import Environment
+    from bench.experiment.target import Target
 
 THROUGH = scenario(f'pooler = {{ kind = "pgpool", mode = "session" }}\n{PLUS}')
 SEVERAL = scenario(f"pooler = {{ processes = 2 }}\n{PLUS}")
@@ -29,19 +29,9 @@ SEVERAL = scenario(f"pooler = {{ processes = 2 }}\n{PLUS}")
 
 @pytest.fixture
 def target(environment: Environment, open_folder: Path) -> Iterator[Target]:
-    server_pid, pooler_pid = own_pids(environment)
     pgpool = Pgpool(environment.app, open_folder / "pgpool", environment.postgres.account)
     with contextlib.closing(pgpool):
-        yield Target(
-            admin=environment.admin,
-            direct=environment.app,
-            pooled=environment.pooled,
-            console=environment.pooler.console,
-            server_pid=server_pid,
-            pooler_pid=pooler_pid,
-            environment=environment,
-            pgpool=pgpool,
-        )
+        yield target_of(environment, pgpool)
 
 
 @pytest.mark.pg
