@@ -47,11 +47,19 @@ class Watch:
     printed: str = ""
 
     def look(self, process: psutil.Process) -> None:
-        """Read the arguments of all children: the command's own were typed by the user."""
+        """Read the arguments of all children.
+
+        The command's own were typed by the user; a child shows them as well between its fork and its exec.
+        """
         with contextlib.suppress(psutil.Error, OSError):
+            typed = _arguments(process)
             for child in process.children(recursive=True):
                 with contextlib.suppress(psutil.Error, OSError):
-                    self.seen.add(Path(f"/proc/{child.pid}/cmdline").read_bytes())
+                    self.seen |= {_arguments(child)} - {typed}
+
+
+def _arguments(process: psutil.Process) -> bytes:
+    return Path(f"/proc/{process.pid}/cmdline").read_bytes()
 
 
 def _bench(watch: Watch, folder: Path, *arguments: str) -> int:
