@@ -15,7 +15,7 @@ from bench.report.numbers import count
 from bench.report.sections.environment import instant
 from bench.report.sections.figure import Figure
 from bench.report.tables import Cell, Column, Table, estimate_cell
-from bench.report.words import describe, metric_name, metric_unit, operation_name, slug
+from bench.report.words import describe, metric_name, metric_unit, operation_name, shorten, slug
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _MOST: Final = 24
 """Charts on the page; the table below names the rest."""
+_LONGEST: Final = 80
+"""Letters of a name in a title or a cell."""
 
 
 def render_history(series: Sequence[Series], runs: int, notes: Sequence[str]) -> str:
@@ -51,7 +53,7 @@ def render_history(series: Sequence[Series], runs: int, notes: Sequence[str]) ->
 
 
 def _title(one: Series) -> str:
-    return f"{one.scenario}: {metric_name(one.metric)}, {operation_name(one.operation)}"
+    return f"{shorten(one.scenario, _LONGEST)}: {metric_name(one.metric)}, {operation_name(one.operation)}"
 
 
 def _turns(series: Sequence[Series]) -> Table:
@@ -64,14 +66,18 @@ def _turns(series: Sequence[Series]) -> Table:
             Cell(_title(one)),
             Cell(describe(one.treatment)),
             Cell(f"{100 * (turn.ratio - 1):+.1f} %", turn.direction, turn.ratio, _tone(turn)),
-            Cell(turn.run_id, turn.commit),
-            Cell(turn.before_run_id, turn.before_commit),
-            Cell("; ".join(turn.also) or "nothing that was recorded"),
+            Cell(_short(turn.run_id), _short(turn.commit)),
+            Cell(_short(turn.before_run_id), _short(turn.before_commit)),
+            Cell("; ".join(map(_short, turn.also)) or "nothing that was recorded"),
         )
         for one in series
         for turn in one.turns
     )
     return Table("Changes of level", columns, rows)
+
+
+def _short(text: str) -> str:
+    return shorten(text, _LONGEST)
 
 
 def _tone(turn: Turn) -> str:
@@ -90,8 +96,12 @@ def _figure(one: Series, number: int) -> Figure:
         for start, end in itertools.pairwise(starts)
     )
     title = _title(one)
-    said = "; ".join(f"{100 * (turn.ratio - 1):+.1f} % ({turn.direction}) since {turn.run_id}" for turn in one.turns)
-    made = ", ".join(f"{name} {value}" for name, value in one.made_with.items() if name != "scenario")
+    said = "; ".join(
+        f"{100 * (turn.ratio - 1):+.1f} % ({turn.direction}) since {_short(turn.run_id)}" for turn in one.turns
+    )
+    made = ", ".join(
+        f"{_short(name)} {_short(str(value))}" for name, value in one.made_with.items() if name != "scenario"
+    )
     return Figure(
         anchor=f"series-{number}-{slug(title)}",
         title=title,
@@ -111,9 +121,9 @@ def _figure(one: Series, number: int) -> Figure:
             (Column("Run"), Column("Started"), Column("Commit"), Column("Value", numeric=True)),
             tuple(
                 (
-                    Cell(moment.run_id),
-                    Cell(instant(moment.started_utc)),
-                    Cell(moment.commit),
+                    Cell(_short(moment.run_id)),
+                    Cell(_short(instant(moment.started_utc))),
+                    Cell(_short(moment.commit)),
                     estimate_cell(moment.value, one.metric),
                 )
                 for moment in one.moments

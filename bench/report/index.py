@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 COMPARISONS: Final = "compare"
+_LONGEST_ID: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,17 @@ class IndexedRun:
     @property
     def started(self) -> str:
         """When the run started, for people."""
-        return instant(self.started_utc)
+        return shorten(instant(self.started_utc), 40)
+
+    @property
+    def short_run_id(self) -> str:
+        """The run's name, cut to a cell."""
+        return shorten(self.run_id, _LONGEST_ID)
+
+    @property
+    def short_word(self) -> str:
+        """The verdict's word, cut to a cell."""
+        return shorten(self.word, 40)
 
     @property
     def short_answer(self) -> str:
@@ -68,6 +79,11 @@ class IndexedComparison:
     def href(self) -> str:
         """The page's address, relative to the index."""
         return f"./{COMPARISONS}/{quote(self.baseline, safe='')}/{quote(self.candidate, safe='')}/index.html"
+
+    @property
+    def short_runs(self) -> tuple[str, str]:
+        """Baseline and candidate, cut to cells."""
+        return shorten(self.baseline, _LONGEST_ID), shorten(self.candidate, _LONGEST_ID)
 
     @property
     def short_sentence(self) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.report.index import IndexedRun, indexed, render_index
+from bench.report.index import IndexedComparison, IndexedRun, indexed, render_index
 from tests.report.page import read_page
 
 if TYPE_CHECKING:
@@ -44,3 +44,8 @@ def test_hostile_names_stay_text_and_addresses_stay_here() -> None:
 def test_a_document_gives_its_line(document: Document) -> None:
     line = indexed(document, "r1", "2030-01-02T03:04:05+00:00")
     assert (line.word, line.started, line.run_id) == ("Pass", "2030-01-02 03:04:05 UTC", document.run_id)
+
+
+def test_a_comparison_of_hostile_names_leads_to_a_page_below_this_one() -> None:
+    (link,) = read_page(render_index([], [IndexedComparison("<script>", "..", "fail", "worse")])).all("a")
+    assert link.attributes["href"] == "./compare/%3Cscript%3E/../index.html"
