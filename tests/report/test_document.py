@@ -269,7 +269,8 @@ def test_evidence_is_written_with_its_units(name: str, value: object, text: str)
 
 def test_a_plan_is_a_tree_with_its_index_and_its_json() -> None:
     scenario = samples.reported().scenario
-    (card,) = lay_out_plans([samples.plan_fact(), samples.plan_fact()], scenario)
+    plans = [samples.plan_fact(), msgspec.structs.replace(samples.plan_fact(), arguments=("TX",))]
+    (card,) = lay_out_plans(plans, scenario).groups[0].cards
     assert ("Intended index", "ix_rate_tables_state_product_coverage_date: used") in card.facts
     assert "Index Scan using ix_rate_tables" in card.tree
     assert "the same for 2 sets of arguments, the slowest shown" in card.tags
@@ -278,14 +279,44 @@ def test_a_plan_is_a_tree_with_its_index_and_its_json() -> None:
 
 def test_plans_of_one_statement_that_differ_are_all_shown() -> None:
     other = {"Plan": {"Node Type": "Seq Scan", "Relation Name": "rate_tables", "Actual Loops": 1, "Actual Rows": 1}}
-    cards = lay_out_plans([samples.plan_fact(), samples.plan_fact(document=other)], None)
+    cards = lay_out_plans([samples.plan_fact(), samples.plan_fact(document=other)], None).groups[0].cards
     assert len(cards) == 2
     assert ("Read from end to end", "rate_tables") in cards[1].facts
     assert "one of 2 different plans of this statement" in cards[1].tags
 
 
+def test_a_plan_that_is_the_same_from_several_sides_is_shown_once_as_the_load_has_it() -> None:
+    """Other sides are asked to be compared with; a page of equal trees compares nothing."""
+    other = msgspec.structs.replace(samples.plan_fact(kind="generic"), load=False)
+    chosen = msgspec.structs.replace(samples.plan_fact(kind="auto"), load=False)
+    plans = [
+        other,
+        samples.plan_fact(),
+        *(msgspec.structs.replace(chosen, execution=number) for number in (1, 6)),
+    ]
+    (card,) = lay_out_plans(plans, None).groups[0].cards
+    assert card.tags == (
+        "as the application role",
+        "custom plan (values known)",
+        "the same as the application role, generic plan (values unknown)",
+        "the same as the application role, as the server chose, executions 1, 6",
+    )
+
+
+def test_very_many_plans_are_folded_by_operation_and_leave_their_json_in_the_raw_files() -> None:
+    long = {"Plan": {"Node Type": "Seq Scan", "Relation Name": "rate_tables", "Filter": "x" * 50_000}}
+    section = lay_out_plans([samples.plan_fact(f"operation {number}", document=long) for number in range(30)], None)
+    assert section.folded
+    assert section.number == 30
+    assert section.groups[0].note == "1 statement, 1 plan; read from end to end: rate_tables"
+    documents = [card.document for group in section.groups for card in group.cards]
+    assert documents[0]
+    assert not documents[-1]
+    assert sum(map(len, documents)) <= 600_000
+
+
 def test_a_document_that_is_no_plan_says_so() -> None:
-    (card,) = lay_out_plans([samples.plan_fact(document={"Utility": "x"})], None)
+    (card,) = lay_out_plans([samples.plan_fact(document={"Utility": "x"})], None).groups[0].cards
     assert card.tree.startswith("No plan: ")
 
 
