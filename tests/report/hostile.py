@@ -22,7 +22,7 @@ from bench.report.index import IndexedComparison, IndexedRun, render_index
 from bench.report.material import Material
 from bench.report.sections.files import RawFile
 from bench.stats.estimate import Estimate
-from tests.report import samples
+from tests.report import recorded, samples
 from tests.report.test_comparison_page import line
 
 HOSTILE = (
@@ -74,7 +74,7 @@ def hostile_material() -> Material:
         for each in small.verdict.lines
     )
     run = msgspec.structs.replace(
-        samples.RUN,
+        recorded.RUN,
         run_id=HOSTILE,
         scenario=HOSTILE,
         started_utc=HOSTILE,
@@ -93,14 +93,14 @@ def hostile_material() -> Material:
         answer=small.answer,
         scenario=small.scenario,
         scenario_text=HOSTILE,
-        host=msgspec.structs.replace(samples.HOST, cpu_model=HOSTILE, details={HOSTILE: HOSTILE}),
+        host=msgspec.structs.replace(recorded.HOST, cpu_model=HOSTILE, details={HOSTILE: HOSTILE}),
         trials=trials,
         plans=(
-            samples.plan_fact(
+            recorded.plan_fact(
                 HOSTILE,
                 document={"Plan": {"Node Type": HOSTILE, "Relation Name": HOSTILE, "Index Name": HOSTILE}},
             ),
-            samples.plan_fact(document={HOSTILE: [HOSTILE]}),
+            recorded.plan_fact(document={HOSTILE: [HOSTILE]}),
         ),
         indexes=(
             IndexFact(name=HOSTILE, table=HOSTILE, definition=HOSTILE, method=HOSTILE, columns=(HOSTILE,)),

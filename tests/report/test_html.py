@@ -14,7 +14,7 @@ import pytest
 from bench.report.document import build_document
 from bench.report.html import render_report
 from bench.report.material import Material
-from tests.report import samples
+from tests.report import recorded, samples
 from tests.report.hostile import hostile_material
 from tests.report.page import read_page
 
@@ -179,8 +179,10 @@ def test_a_file_s_name_never_becomes_another_address(hostile: Element) -> None:
 @pytest.mark.parametrize(
     "material",
     [
-        Material(run=samples.RUN),
-        Material(run=msgspec.structs.replace(samples.RUN, status="failed", finished_utc=None, command=(), versions={})),
+        Material(run=recorded.RUN),
+        Material(
+            run=msgspec.structs.replace(recorded.RUN, status="failed", finished_utc=None, command=(), versions={})
+        ),
         samples.reported(),
     ],
     ids=["nothing", "failed", "reported"],
