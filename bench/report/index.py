@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 COMPARISONS: Final = "compare"
+TRENDS: Final = "history"
+"""Folders beside the index that no run owns."""
 _LONGEST_ID: Final = 100
 
 
@@ -99,8 +101,19 @@ def indexed(document: Document, folder: str, started_utc: str) -> IndexedRun:
     )
 
 
-def render_index(runs: Iterable[IndexedRun], compared: Iterable[IndexedComparison] = ()) -> str:
-    """Return the page; the same runs and comparisons in any order give the same bytes."""
+def render_index(
+    runs: Iterable[IndexedRun], compared: Iterable[IndexedComparison] = (), *, trends: bool = False
+) -> str:
+    """Return the page; the same runs and comparisons in any order give the same bytes.
+
+    ``trends`` says that the page of the trends lies beside it.
+    """
     ordered = sorted(runs, key=lambda run: (run.started_utc, run.run_id), reverse=True)
     pairs = sorted(compared, key=lambda pair: (pair.candidate, pair.baseline), reverse=True)
-    return render_page("index.html.j2", runs=ordered, compared=pairs, told=count(len(ordered), "run"))
+    return render_page(
+        "index.html.j2",
+        runs=ordered,
+        compared=pairs,
+        trends=f"./{TRENDS}/index.html" if trends else "",
+        told=count(len(ordered), "run"),
+    )

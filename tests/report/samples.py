@@ -142,7 +142,10 @@ WORDS = SCENARIO.replace(
 
 
 def large(treatments: int = 64, operations: int = 12) -> Material:
-    """Return a wide sweep over many operations, copied from one measured treatment with scaled numbers."""
+    """Return a wide sweep over many operations, copied from one measured treatment with scaled numbers.
+
+    Every treatment has its three trials, every operation plans from three sides with two shapes.
+    """
     several = ONE_TREATMENT.replace("replicates = 5", "replicates = 3") + "".join(
         f'\n[[operation]]\nname = "operation {number}"\nsql = "select {number}"\n'
         for number in range(2, operations + 1)
@@ -167,8 +170,29 @@ def large(treatments: int = 64, operations: int = 12) -> Material:
         for line in small.verdict.lines
         for index, one in enumerate(measurements[:: operations + 1])
     )
+    trials = [
+        dataclasses.replace(
+            one,
+            trial=msgspec.structs.replace(
+                one.trial, treatment={**one.trial.treatment, "pool.size": 4 * size, "load.clients": 10 * clients}
+            ),
+        )
+        for size, clients in cells
+        for one in small.trials
+    ]
+    scan = {"Plan": {"Node Type": "Seq Scan", "Relation Name": "rate_tables", "Actual Loops": 1, "Actual Rows": 1}}
+    plans = [
+        plan_fact(name, kind=kind, document=document)
+        for name in small.trials[0].operations
+        if name != "*"
+        for kind, document in (("custom", None), ("generic", None), ("auto", scan))
+    ]
     return dataclasses.replace(
-        small, measurements=measurements, verdict=msgspec.structs.replace(small.verdict, lines=lines)
+        small,
+        measurements=measurements,
+        verdict=msgspec.structs.replace(small.verdict, lines=lines),
+        trials=trials,
+        plans=plans,
     )
 
 

@@ -30,6 +30,12 @@ def test_runs_are_listed_newest_first_in_whatever_order_they_come() -> None:
     assert links == ["./run-3/index.html", "./run-2/index.html", "./run-1/index.html"]
 
 
+def test_the_index_leads_to_the_trends_or_says_how_to_get_them() -> None:
+    (link, _) = read_page(render_index([run(1)], trends=True)).all("a")
+    assert link.attributes["href"] == "./history/index.html"
+    assert "bench history" in read_page(render_index([run(1)])).all("main")[0].text()
+
+
 def test_an_index_without_runs_says_how_to_get_one() -> None:
     assert "bench run" in read_page(render_index([])).all("main")[0].text()
 
