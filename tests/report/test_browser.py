@@ -146,6 +146,19 @@ def test_every_anchor_leads_somewhere_and_no_page_is_wider_than_its_window(
     page.context.close()
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_on_paper_no_table_is_cut_off(browser: Browser, site: Path, name: str) -> None:
+    """Paper does not scroll: A4 between margins of 12 mm."""
+    page = visit(browser, site / name, viewport={"width": 703, "height": 1000}).page
+    page.emulate_media(media="print")
+    cut = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth + 1)"
+        ".map((one) => [one.getAttribute('aria-label'), one.scrollWidth, one.clientWidth])"
+    )
+    assert cut == []
+    page.context.close()
+
+
 def test_a_table_sorts_by_number_both_ways_and_back(browser: Browser, site: Path) -> None:
     page = visit(browser, site / "r1/index.html").page
     table = page.locator("#measurement-table")

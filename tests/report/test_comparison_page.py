@@ -64,6 +64,25 @@ def test_what_changed_stands_first_worse_before_better_and_the_largest_on_top() 
     assert "bench compare run-3 run-4" in page.by_id("runs").text()
 
 
+def test_a_line_that_fails_without_a_ratio_is_a_change_for_the_worse_and_stands_first() -> None:
+    """As a plan that became another: with one failed line the page said "0 changes" and told of it last."""
+    plan = GateLine(
+        kind="plan",
+        name="plan unchanged",
+        operation="lookup",
+        treatment={},
+        verdict="fail",
+        reason="it changed",
+        unit="",
+    )
+    result = msgspec.structs.replace(RESULT, lines=(RESULT.lines[4], RESULT.lines[0], plan))
+    page = read_page(render_comparison(lay_out_gate(result), "run-3", "run-4", {}))
+    rows = page.by_id("changes").all("tbody")[0].all("tr")
+    assert rows[0].all("td")[1].text() == "plan unchanged"
+    assert "bad" in rows[0].all("td")[0].attributes["class"]
+    assert page.all("h1")[0].text() == "lookups: 1 change"
+
+
 def test_bars_mirror_halving_and_doubling_about_no_change() -> None:
     lines = (
         line("response_time.p50", 2.0, "regression", "fail"),

@@ -56,7 +56,9 @@ def test_response_time_stands_against_the_offered_rate_when_the_load_is_open() -
     document = build_document(samples.material(samples.OPEN.replace("replicates = 5", "replicates = 2"), spoiled=None))
     chart = figure(document, "lines-response-time-p95-load-rate").chart
     assert chart.x_title == "Offered rate (per second)"  # type: ignore[union-attr]  # lines
-    assert figure(document, "lines-throughput-load-rate").chart.model is not None  # type: ignore[union-attr]  # lines
+    throughput = figure(document, "lines-throughput-load-rate").chart
+    assert throughput.model is not None  # type: ignore[union-attr]  # lines
+    assert throughput.even, "achieved = offered is a straight line"  # type: ignore[union-attr]  # lines
     assert "Offered rate" in [column.title for column in document.measurements.table.columns]
 
 
