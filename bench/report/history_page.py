@@ -31,14 +31,17 @@ _LONGEST: Final = 80
 def render_history(series: Sequence[Series], runs: int, notes: Sequence[str]) -> str:
     """Return the page; the same series give the same bytes."""
     styles = Styles()
-    figures = [_figure(one, number) for number, one in enumerate(series[:_MOST], 1)]
+    several = [one for one in series if len(one.moments) > 1]
+    figures = [_figure(one, number) for number, one in enumerate(several[:_MOST], 1)]
     drawings = {
         figure.anchor: Markup(figure.chart.draw(figure.anchor, figure.alt, styles))  # noqa: S704 - our own SVG, escaped
         for figure in figures
     }
     turned = sum(len(one.turns) for one in series)
     lead = f"{count(len(series), 'series', 'series')} over {count(runs, 'run')}, {count(turned, 'change')} of level"
-    if len(series) > _MOST:
+    if len(several) < len(series):
+        lead += f"; {count(len(series) - len(several), 'series of one run is', 'series of one run are')} not drawn"
+    if len(several) > _MOST:
         lead += f"; the {_MOST} that changed most or ran longest are drawn"
     return render_page(
         "history.html.j2",
