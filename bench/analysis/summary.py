@@ -43,6 +43,8 @@ class OperationSummary:
     """Good completions per second in equal blocks of the window."""
     response_blocks_s: Series
     """Mean response time of good operations in the same blocks; blocks without any are left out."""
+    failure_blocks: Series
+    """Operations that did not end well, per second in the same blocks; those that never ended stand in the last."""
     split: Split
     caveats: tuple[Caveat, ...] = ()
     retries: float | None = None

@@ -132,6 +132,7 @@ class _Reduction:
             ended_rate=cycles.size / window.length_s,
             throughput_blocks=self._per_block(samples.completed_ns[completed]) * (SERIES_BLOCKS / window.length_s),
             response_blocks_s=response_blocks,
+            failure_blocks=self._per_block(self._failed_ns(counted & ~good)) * (SERIES_BLOCKS / window.length_s),
             split=self._split(rows, durations),
             retries=self._retries(rows),
         )
@@ -163,6 +164,11 @@ class _Reduction:
         total = np.bincount(block, weights=columns["response_time"], minlength=SERIES_BLOCKS)
         filled = number > 0
         return durations, total[filled] / number[filled] / 1e9
+
+    def _failed_ns(self, failed: Mask) -> Nanoseconds:
+        """Place failed operations like good ones; those that never ended stand at the window's end."""
+        placed, last = self.window.placed_ns[failed], self.window.end_ns - 1
+        return np.where(placed == MISSING_NS, last, np.clip(placed, self.window.start_ns, last))
 
     def _per_block(self, instants_ns: Nanoseconds) -> npt.NDArray[np.float64]:
         start, length = self.window.start_ns, self.window.end_ns - self.window.start_ns

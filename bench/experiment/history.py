@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.gate.metrics import check_metrics
 from bench.analysis.history import Record, trace
+from bench.experiment.publish import publish_index
 from bench.experiment.sides import identify
 from bench.model.errors import BenchError, ScenarioError
 from bench.report.history_page import render_history
+from bench.report.index import TRENDS
 from bench.store.disk import make_folder, replace_file, writing
 from bench.store.runs import list_runs, open_run
 
@@ -37,7 +39,7 @@ class History:
 def read_history(
     scenario: str | None, results_root: Path, reports_root: Path, metrics: Sequence[str], least: float
 ) -> History:
-    """Read all finished runs of a scenario (of all, if None) and render their page.
+    """Read all finished runs of a scenario (of all, if None) and render their page; the index leads to it.
 
     Raises ``ScenarioError`` where there are none; a run that cannot be read is named and left out.
     """
@@ -55,12 +57,13 @@ def read_history(
     if not records:
         raise _nothing(scenario, results_root, notes)
     series = trace(records, tuple(metrics) or METRICS, least)
-    page = reports_root / "history" / "index.html"
+    page = reports_root / TRENDS / "index.html"
     with writing(page):
         reports_root.mkdir(parents=True, exist_ok=True)
         if not page.parent.is_dir():
             make_folder(page.parent)
     replace_file(page, render_history(series, len(records), notes).encode())
+    publish_index(reports_root)
     return History(series, len(records), tuple(notes), page)
 
 

@@ -11,7 +11,7 @@ from bench.model.errors import StoreError
 from bench.report.comparison_page import render_comparison
 from bench.report.document import build_document
 from bench.report.html import render_report
-from bench.report.index import COMPARISONS, IndexedComparison, IndexedRun, indexed, render_index
+from bench.report.index import COMPARISONS, TRENDS, IndexedComparison, IndexedRun, indexed, render_index
 from bench.store.disk import make_folder, replace_file, writing
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def publish(material: Material, reports_root: Path) -> Path:
     page = folder / "index.html"
     replace_file(page, render_report(document).encode())
     replace_file(folder / ENTRY, msgspec.json.encode(indexed(document, folder.name, run.started_utc)))
-    _publish_index(reports_root)
+    publish_index(reports_root)
     return page
 
 
@@ -53,7 +53,7 @@ def publish_comparison(document: GateDocument, baseline: str, candidate: str, re
     replace_file(page, render_comparison(document, baseline, candidate, links).encode())
     entry = IndexedComparison(baseline, candidate, document.verdict, document.sentence)
     replace_file(folder / ENTRY, msgspec.json.encode(entry))
-    _publish_index(reports_root)
+    publish_index(reports_root)
     return page
 
 
@@ -61,13 +61,17 @@ def _has_page(reports_root: Path, run: str) -> bool:
     return (reports_root / run / "index.html").is_file()
 
 
-def _publish_index(reports_root: Path) -> None:
+def publish_index(reports_root: Path) -> None:
+    """Write ``index.html`` again: all reports, all comparisons, and the way to the trends. Raises ``StoreError``."""
     runs = [_read(path, IndexedRun, "bench report RUN") for path in reports_root.glob(f"*/{ENTRY}")]
     compared = [
         _read(path, IndexedComparison, "bench compare BASELINE CANDIDATE")
         for path in reports_root.glob(f"{COMPARISONS}/*/*/{ENTRY}")
     ]
-    replace_file(reports_root / "index.html", render_index(runs, compared).encode())
+    replace_file(
+        reports_root / "index.html",
+        render_index(runs, compared, trends=(reports_root / TRENDS / "index.html").is_file()).encode(),
+    )
 
 
 def _read(path: Path, kind: type[Line], command: str) -> Line:

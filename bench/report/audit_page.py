@@ -92,10 +92,10 @@ def _line(claim: ClaimResult) -> Line:
     return Line(
         anchor=slug(claim.id),
         id=claim.id,
-        claim=claim.claim,
+        claim=shorten(claim.claim, LONGEST),
         state=claim.verdict,
         word="Pass" if claim.verdict == "pass" else "Fail",
-        summary=claim.summary,
+        summary=shorten(claim.summary, LONGEST),
         remedy=claim.remedy,
         seconds=f"{claim.seconds:.1f} s",
         faults=claim.faults,

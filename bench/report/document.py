@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from bench.report.sections.files import RawFile
     from bench.report.sections.findings import Recommendation
     from bench.report.sections.measurements import MeasurementTables
-    from bench.report.sections.plans import PlanCard
+    from bench.report.sections.plans import PlanSection
     from bench.report.tables import Table
 
 
@@ -65,7 +65,7 @@ class Document:
     doubts: tuple[Doubt, ...]
     galleries: tuple[Gallery, ...]
     measurements: MeasurementTables
-    plans: tuple[PlanCard, ...]
+    plans: PlanSection
     plans_absent: str
     indexes: Table | None
     environment: Environment
@@ -102,7 +102,7 @@ def build_document(material: Material) -> Document:
         Entry("doubts", "Doubts", len(doubts)),
         *(Entry(gallery.anchor, gallery.title) for gallery in galleries),
         Entry("measurements", "Measurements"),
-        Entry("plans", "Query plans", len(plans)),
+        Entry("plans", "Query plans", plans.number),
         *([Entry("indexes", "Indexes", len(indexes.rows))] if indexes else []),
         Entry("environment", "Environment"),
         Entry("method", "Method"),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _WORST_FIRST: Final = ("fail", "inconclusive", "pass")
 _ALL: Final = "*"
 _TONES: Final = {"regression": "bad", "improvement": "good"}
+_UNCOMPARED: Final = {"fail": "bad", "inconclusive": "unsure"}
+"""Of lines that compare no numbers: a plan that became another fails without a ratio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def _row(line: GateLine, common: str, origin: Origin) -> GateRow:
         size=_size(line),
         reason=_reason(line),
         counts=line.counts,
-        tone=_TONES.get(line.change, "unsure" if line.verdict == "inconclusive" else ""),
+        tone=_TONES.get(line.change, _UNCOMPARED.get(line.verdict, "")),
         ratio=line.ratio,
         margin=line.margin,
         line=line_of(origin.text, line.name, line.operation),

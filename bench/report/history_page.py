@@ -15,7 +15,7 @@ from bench.report.numbers import count
 from bench.report.sections.environment import instant
 from bench.report.sections.figure import Figure
 from bench.report.tables import Cell, Column, Table, estimate_cell
-from bench.report.words import describe, metric_name, metric_unit, operation_name, slug
+from bench.report.words import describe, metric_name, metric_unit, operation_name, shorten, slug
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,19 +24,24 @@ if TYPE_CHECKING:
 
 _MOST: Final = 24
 """Charts on the page; the table below names the rest."""
+_LONGEST: Final = 80
+"""Letters of a name in a title or a cell."""
 
 
 def render_history(series: Sequence[Series], runs: int, notes: Sequence[str]) -> str:
     """Return the page; the same series give the same bytes."""
     styles = Styles()
-    figures = [_figure(one, number) for number, one in enumerate(series[:_MOST], 1)]
+    several = [one for one in series if len(one.moments) > 1]
+    figures = [_figure(one, number) for number, one in enumerate(several[:_MOST], 1)]
     drawings = {
         figure.anchor: Markup(figure.chart.draw(figure.anchor, figure.alt, styles))  # noqa: S704 - our own SVG, escaped
         for figure in figures
     }
     turned = sum(len(one.turns) for one in series)
     lead = f"{count(len(series), 'series', 'series')} over {count(runs, 'run')}, {count(turned, 'change')} of level"
-    if len(series) > _MOST:
+    if len(several) < len(series):
+        lead += f"; {count(len(series) - len(several), 'series of one run is', 'series of one run are')} not drawn"
+    if len(several) > _MOST:
         lead += f"; the {_MOST} that changed most or ran longest are drawn"
     return render_page(
         "history.html.j2",
@@ -51,7 +56,7 @@ def render_history(series: Sequence[Series], runs: int, notes: Sequence[str]) ->
 
 
 def _title(one: Series) -> str:
-    return f"{one.scenario}: {metric_name(one.metric)}, {operation_name(one.operation)}"
+    return f"{shorten(one.scenario, _LONGEST)}: {metric_name(one.metric)}, {operation_name(one.operation)}"
 
 
 def _turns(series: Sequence[Series]) -> Table:
@@ -64,14 +69,18 @@ def _turns(series: Sequence[Series]) -> Table:
             Cell(_title(one)),
             Cell(describe(one.treatment)),
             Cell(f"{100 * (turn.ratio - 1):+.1f} %", turn.direction, turn.ratio, _tone(turn)),
-            Cell(turn.run_id, turn.commit),
-            Cell(turn.before_run_id, turn.before_commit),
-            Cell("; ".join(turn.also) or "nothing that was recorded"),
+            Cell(_short(turn.run_id), _short(turn.commit)),
+            Cell(_short(turn.before_run_id), _short(turn.before_commit)),
+            Cell("; ".join(map(_short, turn.also)) or "nothing that was recorded"),
         )
         for one in series
         for turn in one.turns
     )
     return Table("Changes of level", columns, rows)
+
+
+def _short(text: str) -> str:
+    return shorten(text, _LONGEST)
 
 
 def _tone(turn: Turn) -> str:
@@ -90,8 +99,12 @@ def _figure(one: Series, number: int) -> Figure:
         for start, end in itertools.pairwise(starts)
     )
     title = _title(one)
-    said = "; ".join(f"{100 * (turn.ratio - 1):+.1f} % ({turn.direction}) since {turn.run_id}" for turn in one.turns)
-    made = ", ".join(f"{name} {value}" for name, value in one.made_with.items() if name != "scenario")
+    said = "; ".join(
+        f"{100 * (turn.ratio - 1):+.1f} % ({turn.direction}) since {_short(turn.run_id)}" for turn in one.turns
+    )
+    made = ", ".join(
+        f"{_short(name)} {_short(str(value))}" for name, value in one.made_with.items() if name != "scenario"
+    )
     return Figure(
         anchor=f"series-{number}-{slug(title)}",
         title=title,
@@ -111,9 +124,9 @@ def _figure(one: Series, number: int) -> Figure:
             (Column("Run"), Column("Started"), Column("Commit"), Column("Value", numeric=True)),
             tuple(
                 (
-                    Cell(moment.run_id),
-                    Cell(instant(moment.started_utc)),
-                    Cell(moment.commit),
+                    Cell(_short(moment.run_id)),
+                    Cell(_short(instant(moment.started_utc))),
+                    Cell(_short(moment.commit)),
                     estimate_cell(moment.value, one.metric),
                 )
                 for moment in one.moments

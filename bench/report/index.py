@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 
 COMPARISONS: Final = "compare"
+TRENDS: Final = "history"
+"""Folders beside the index that no run owns."""
+_LONGEST_ID: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,17 @@ class IndexedRun:
     @property
     def started(self) -> str:
         """When the run started, for people."""
-        return instant(self.started_utc)
+        return shorten(instant(self.started_utc), 40)
+
+    @property
+    def short_run_id(self) -> str:
+        """The run's name, cut to a cell."""
+        return shorten(self.run_id, _LONGEST_ID)
+
+    @property
+    def short_word(self) -> str:
+        """The verdict's word, cut to a cell."""
+        return shorten(self.word, 40)
 
     @property
     def short_answer(self) -> str:
@@ -70,6 +83,11 @@ class IndexedComparison:
         return f"./{COMPARISONS}/{quote(self.baseline, safe='')}/{quote(self.candidate, safe='')}/index.html"
 
     @property
+    def short_runs(self) -> tuple[str, str]:
+        """Baseline and candidate, cut to cells."""
+        return shorten(self.baseline, _LONGEST_ID), shorten(self.candidate, _LONGEST_ID)
+
+    @property
     def short_sentence(self) -> str:
         """The judgement, cut to a line of the list."""
         return shorten(self.sentence, 240)
@@ -83,8 +101,19 @@ def indexed(document: Document, folder: str, started_utc: str) -> IndexedRun:
     )
 
 
-def render_index(runs: Iterable[IndexedRun], compared: Iterable[IndexedComparison] = ()) -> str:
-    """Return the page; the same runs and comparisons in any order give the same bytes."""
+def render_index(
+    runs: Iterable[IndexedRun], compared: Iterable[IndexedComparison] = (), *, trends: bool = False
+) -> str:
+    """Return the page; the same runs and comparisons in any order give the same bytes.
+
+    ``trends`` says that the page of the trends lies beside it.
+    """
     ordered = sorted(runs, key=lambda run: (run.started_utc, run.run_id), reverse=True)
     pairs = sorted(compared, key=lambda pair: (pair.candidate, pair.baseline), reverse=True)
-    return render_page("index.html.j2", runs=ordered, compared=pairs, told=count(len(ordered), "run"))
+    return render_page(
+        "index.html.j2",
+        runs=ordered,
+        compared=pairs,
+        trends=f"./{TRENDS}/index.html" if trends else "",
+        told=count(len(ordered), "run"),
+    )

@@ -113,6 +113,8 @@ def setting(key: str, level: Level) -> str:
             return "no pooler" if level == "none" else f"through {text}"
         case "pool.size" | "pooler.size" | "pooler.mode":
             return f"{key_name(key)} {text}"
+        case "change":
+            return {"start": "unchanged", "combination": "all kept changes together"}.get(text, f"change {text}")
         case _:
             return f"{shorten(key_name(key), _LONGEST_LEVEL)} = {text}"
 

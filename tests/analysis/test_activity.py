@@ -20,7 +20,7 @@ from bench.model.budget import parse_budget
 from bench.model.timeline import Reading, TableAccess, Timeline
 from bench.stats.estimate import Estimate, Refused
 from tests.report import samples
-from tests.report.samples import WARMUP_NS, WINDOW_NS
+from tests.report.simulation import WARMUP_NS, WINDOW_NS
 
 if TYPE_CHECKING:
     from bench.analysis.summary import TrialSummary

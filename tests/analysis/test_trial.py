@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bench.analysis.distribution import BLOCKS, QUANTILES, reduce
 from bench.analysis.trial import SERIES_BLOCKS
 from bench.analysis.window import select
-from bench.model.sample import DURATIONS, Outcome, Samples
+from bench.model.sample import DURATIONS, MISSING_NS, Outcome, Samples
 from bench.stats.quantiles import quantiles
 from tests.analysis.synthetic import (
     MS,
@@ -121,6 +121,26 @@ def test_series_cover_the_window_in_equal_blocks() -> None:
     assert everything.throughput_blocks.size == SERIES_BLOCKS
     assert everything.throughput_blocks.mean() == pytest.approx(everything.throughput)
     assert everything.durations["response_time"].blocks.means_ns.size == BLOCKS
+
+
+def test_failures_have_a_series_of_their_own_that_adds_up_to_their_outcomes() -> None:
+    """Some are answered badly, some are never sent; the good ones keep their series."""
+    treated = scenario(load={"model": "open", "rate": "1000/s"}, pool={"driver": "asyncpg", "size": 1})
+    length = treated.run.warmup + treated.run.window
+    starts = range(0, length, 1_000_000)
+    everything = summary_of(treated, open_loop(treated, starts, service_ns=2 * MS, give_up=True)).everything
+    failed = everything.total - everything.outcomes["ok"]
+    assert failed > 0
+    window_s = treated.run.window / 1e9
+    assert everything.failure_blocks.mean() * window_s == pytest.approx(failed)
+    assert everything.failure_blocks[0] < everything.failure_blocks[-1]
+    assert everything.throughput_blocks.mean() == pytest.approx(everything.throughput)
+
+
+def test_operations_that_never_ended_stand_at_the_end_of_the_window() -> None:
+    stuck = (500 * MS, 500 * MS, 500 * MS, MISSING_NS, MISSING_NS, 0, int(Outcome.UNFINISHED))
+    everything = summary_of(scenario(), rows(stuck)).everything
+    assert everything.failure_blocks.sum() == everything.failure_blocks[-1] > 0
 
 
 def test_samples_are_not_kept_alive_by_the_summary() -> None:

@@ -16,6 +16,7 @@ from tests.benchmarks import (
     headline,
     numbers,
     recording_overhead,
+    report_size,
     same_against_same,
     seeding_rate,
     swarm,
@@ -41,8 +42,8 @@ def main() -> None:
     parser.add_argument(
         "rows",
         nargs="*",
-        help="headline recording driver locust pgbench open frozen collectors numbers same seeding swarm adaptive "
-        "workloads",
+        help="headline recording driver locust pgbench open frozen collectors numbers same seeding swarm report "
+        "adaptive workloads",
     )
     parser.add_argument("--pairs", type=int, default=6)
     parser.add_argument("--minutes", type=float, default=1 / 3, help="for each of the workloads")
@@ -69,6 +70,8 @@ def main() -> None:
                 for row in measure():
                     sys.stdout.write("\n".join(row.lines()) + "\n")
                     sys.stdout.flush()
+    if not wanted or "report" in wanted:  # needs no server
+        sys.stdout.write("\n".join(report_size.measure().lines()) + "\n")
     if not wanted or "adaptive" in wanted:  # starts its own servers
         sys.stdout.write("\n".join(adaptive_sweep.measure().lines()) + "\n")
     if not wanted or "workloads" in wanted:  # likewise

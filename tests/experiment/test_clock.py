@@ -9,7 +9,7 @@ import pytest
 
 from bench.experiment.clock import WallClock
 from bench.report.sections.environment import elapsed_s
-from tests.report import samples
+from tests.report import recorded
 
 SECOND = 1_000_000_000
 
@@ -31,7 +31,7 @@ def test_clocks_that_go_on_together_leave_no_doubt() -> None:
 
 def test_a_run_took_what_the_monotonic_clock_says() -> None:
     backwards = msgspec.structs.replace(
-        samples.RUN, started_utc="2030-01-02T03:04:05+00:00", finished_utc="2030-01-02T02:04:05+00:00"
+        recorded.RUN, started_utc="2030-01-02T03:04:05+00:00", finished_utc="2030-01-02T02:04:05+00:00"
     )
     assert elapsed_s(msgspec.structs.replace(backwards, worked_s=12.5)) == 12.5
     assert elapsed_s(backwards) == -3600  # made before it was measured; nobody shows it

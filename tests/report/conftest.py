@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from bench.report.document import build_document
 from bench.report.html import render_report
@@ -10,6 +12,10 @@ from tests.report import samples
 from tests.report.page import read_page
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
+
     from bench.report.document import Document
     from bench.report.material import Material
     from tests.report.page import Element
@@ -34,3 +40,13 @@ def html(document: Document) -> str:
 @pytest.fixture(scope="session")
 def page(html: str) -> Element:
     return read_page(html)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    binary = shutil.which("chromium")
+    assert binary, "Chromium is missing: `make test` installs it, or run `apt-get install chromium`"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox"])
+        yield browser
+        browser.close()

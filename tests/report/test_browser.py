@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
 from bench.analysis.history import Moment, Series, Turn
 from bench.report.audit_page import render_audit
@@ -25,7 +23,6 @@ from tests.report.test_comparison_page import RESULT
 from tests.report.test_index import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
@@ -71,16 +68,6 @@ class Visit:
     page: Page
     said: list[str]
     asked: list[str]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    binary = shutil.which("chromium")
-    assert binary, "Chromium is missing: `make test` installs it, or run `apt-get install chromium`"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +143,19 @@ def test_every_anchor_leads_somewhere_and_no_page_is_wider_than_its_window(
     for width in (1400, 800, 400):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_on_paper_no_table_is_cut_off(browser: Browser, site: Path, name: str) -> None:
+    """Paper does not scroll: A4 between margins of 12 mm."""
+    page = visit(browser, site / name, viewport={"width": 703, "height": 1000}).page
+    page.emulate_media(media="print")
+    cut = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth + 1)"
+        ".map((one) => [one.getAttribute('aria-label'), one.scrollWidth, one.clientWidth])"
+    )
+    assert cut == []
     page.context.close()
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import re
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
@@ -56,6 +57,7 @@ CHARTS: dict[str, Chart] = {
         curve(0.01, 0.9), unit="s", logarithmic=True, limit=Rule(0.1, "limit"), level=Rule(1, "x")
     ),
     "close together": curves(curve(0.97, 0.99, 1.0), unit="%", from_zero=False),
+    "evenly spaced": curves(curve(1, 2, 3, 4, 5), even=True),
     "words": curves(curve(1, 2), words=True, ticks=((0.0, "asyncpg"), (1.0, "psycopg"))),
     "many lines": curves(*(curve(i, i + 1, label=f"label of line {i}") for i in range(1, 8)), markers=False),
     "a fitted line": curves(curve(1, 2, 3), model=curve(1, 2, 2.5, label="law")),
@@ -146,6 +148,29 @@ def luminance(colour: str) -> float:
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_an_even_axis_keeps_a_proportion_straight_over_any_range() -> None:
+    """As throughput over the offered rate: the same step across is the same step up."""
+    straight = Curve("x", tuple(Point(x, x, x, x) for x in (100.0, 1000.0, 2000.0, 4000.0)))
+    ticks = tuple((p.x, f"{p.x:g}") for p in straight.points)
+
+    def slopes(*, even: bool) -> list[float]:
+        svg = curves(straight, ticks=ticks, even=even, markers=False).draw("k", "alt", Styles())
+        (line,) = (path for path in re.findall(r'<path d="(M[^"]+)" clip-path', svg) if path.count("L") == 3)
+        places = [(float(x), float(y)) for x, y in re.findall(r"([\d.]+) ([\d.]+)", line)]
+        return [(y - v) / (x - u) for (u, v), (x, y) in itertools.pairwise(places)]
+
+    assert max(slopes(even=True)) == pytest.approx(min(slopes(even=True)), rel=0.01)
+    assert max(slopes(even=False)) > min(slopes(even=False)) / 2
+
+
+def test_points_with_nothing_between_them_are_not_joined() -> None:
+    """Between two drivers, or two changes, nothing could have been measured."""
+    joined = curves(curve(1, 2, 3)).draw("k", "alt", Styles())
+    apart = curves(curve(1, 2, 3), joined=False).draw("k", "alt", Styles())
+    lines = [sum(path.count("L") == 2 for path in re.findall(r'd="(M[^"]+)"', svg)) for svg in (joined, apart)]
+    assert lines == [1, 0]
 
 
 def test_ticks_that_would_touch_are_dropped_but_never_the_last() -> None:

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from bench.analysis.measurement import Finding, Patch
-from bench.model.facts import Caveat
 from bench.report.document import build_document
 from bench.report.html import render_report
 from bench.report.material import Material
-from bench.report.sections.files import RawFile
-from tests.report import samples
+from tests.report import recorded, samples
+from tests.report.hostile import hostile_material
 from tests.report.page import read_page
 
 if TYPE_CHECKING:
@@ -40,7 +38,6 @@ SECTIONS = (
     "method",
     "files",
 )
-HOSTILE = "<script>alert('1')</script> \" onload=\"x() \u202egnp.exe\u202c {{ 7 * 7 }} </code></pre> " + "W" * 10_000
 
 
 def test_the_sections_stand_in_the_order_a_reader_asks(page: Element) -> None:
@@ -151,60 +148,8 @@ def test_a_wide_sweep_of_many_operations_stays_below_three_megabytes() -> None:
 
 @pytest.fixture(scope="module")
 def hostile() -> Element:
-    small = samples.material(samples.ONE_TREATMENT.replace("replicates = 5", "replicates = 2"), spoiled=None)
-    caveat = Caveat(code=HOSTILE, text=HOSTILE, cure=HOSTILE, invalidates=True)
-    finding = Finding(
-        rule=HOSTILE,
-        severity="high",
-        status=HOSTILE,
-        summary=HOSTILE,
-        evidence={HOSTILE: HOSTILE, "nested": {HOSTILE: [HOSTILE]}},
-        remedy=HOSTILE,
-        source=HOSTILE + " https://example.org/a?b=<script>",
-        patch=Patch(kind="sql", text=HOSTILE, rollback=HOSTILE),
-    )
-    measurements = [
-        msgspec.structs.replace(
-            one,
-            operation=one.operation if one.operation == "*" else HOSTILE,
-            treatment={**one.treatment, "pool.driver": driver, HOSTILE: HOSTILE},
-            caveats=(caveat,),
-            outcomes={"ok": 1, HOSTILE: 2},
-        )
-        for one in small.measurements
-        for driver in ("asyncpg", HOSTILE)
-    ]
-    run = msgspec.structs.replace(
-        samples.RUN,
-        run_id=HOSTILE,
-        scenario=HOSTILE,
-        started_utc=HOSTILE,
-        commit=HOSTILE,
-        command=("bench", HOSTILE),
-        versions={HOSTILE: HOSTILE},
-        settings={HOSTILE: HOSTILE},
-        row_counts={HOSTILE: 5},
-        caveats=(caveat,),
-    )
-    material = Material(
-        run=run,
-        measurements=measurements,
-        findings=(finding,),
-        verdict=small.verdict,
-        answer=small.answer,
-        scenario=small.scenario,
-        scenario_text=HOSTILE,
-        host=msgspec.structs.replace(samples.HOST, cpu_model=HOSTILE, details={HOSTILE: HOSTILE}),
-        trials=small.trials,
-        plans=(
-            samples.plan_fact(HOSTILE, document={"Plan": {"Node Type": HOSTILE}}),
-            samples.plan_fact(document={HOSTILE: [HOSTILE]}),
-        ),
-        files=(RawFile(f"javascript:{HOSTILE}", HOSTILE), RawFile("//example.org/x"), RawFile("../../a b?.json")),
-    )
-    html = render_report(build_document(material))
+    html = render_report(build_document(hostile_material()))
     html.encode()
-    assert not re.search("[\u202a-\u202e\u2066-\u2069]", html)
     return read_page(html)
 
 
@@ -234,8 +179,10 @@ def test_a_file_s_name_never_becomes_another_address(hostile: Element) -> None:
 @pytest.mark.parametrize(
     "material",
     [
-        Material(run=samples.RUN),
-        Material(run=msgspec.structs.replace(samples.RUN, status="failed", finished_utc=None, command=(), versions={})),
+        Material(run=recorded.RUN),
+        Material(
+            run=msgspec.structs.replace(recorded.RUN, status="failed", finished_utc=None, command=(), versions={})
+        ),
         samples.reported(),
     ],
     ids=["nothing", "failed", "reported"],

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.report.index import IndexedRun, indexed, render_index
+from bench.report.index import IndexedComparison, IndexedRun, indexed, render_index
 from tests.report.page import read_page
 
 if TYPE_CHECKING:
@@ -30,6 +30,12 @@ def test_runs_are_listed_newest_first_in_whatever_order_they_come() -> None:
     assert links == ["./run-3/index.html", "./run-2/index.html", "./run-1/index.html"]
 
 
+def test_the_index_leads_to_the_trends_or_says_how_to_get_them() -> None:
+    (link, _) = read_page(render_index([run(1)], trends=True)).all("a")
+    assert link.attributes["href"] == "./history/index.html"
+    assert "bench history" in read_page(render_index([run(1)])).all("main")[0].text()
+
+
 def test_an_index_without_runs_says_how_to_get_one() -> None:
     assert "bench run" in read_page(render_index([])).all("main")[0].text()
 
@@ -44,3 +50,8 @@ def test_hostile_names_stay_text_and_addresses_stay_here() -> None:
 def test_a_document_gives_its_line(document: Document) -> None:
     line = indexed(document, "r1", "2030-01-02T03:04:05+00:00")
     assert (line.word, line.started, line.run_id) == ("Pass", "2030-01-02 03:04:05 UTC", document.run_id)
+
+
+def test_a_comparison_of_hostile_names_leads_to_a_page_below_this_one() -> None:
+    (link,) = read_page(render_index([], [IndexedComparison("<script>", "..", "fail", "worse")])).all("a")
+    assert link.attributes["href"] == "./compare/%3Cscript%3E/../index.html"

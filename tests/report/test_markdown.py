@@ -8,7 +8,7 @@ import pytest
 from bench.report.document import build_document
 from bench.report.markdown import plain_text, render_markdown
 from bench.report.material import Material
-from tests.report import samples
+from tests.report import recorded
 
 if TYPE_CHECKING:
     from bench.report.document import Document
@@ -52,7 +52,7 @@ def test_foreign_text_forms_no_markup(text: str, safe: str) -> None:
 
 
 def test_a_hostile_scenario_name_stays_on_its_line() -> None:
-    run = msgspec.structs.replace(samples.RUN, scenario="a\n# b\n| c |" + "W" * 10_000, run_id="x`y")
+    run = msgspec.structs.replace(recorded.RUN, scenario="a\n# b\n| c |" + "W" * 10_000, run_id="x`y")
     text = render_markdown(build_document(Material(run=run)))
     assert "\n# b" not in text
     assert len(text) < 2_000
@@ -60,4 +60,4 @@ def test_a_hostile_scenario_name_stays_on_its_line() -> None:
 
 
 def test_nothing_measured_is_still_a_summary() -> None:
-    assert "NOT JUDGED" in render_markdown(build_document(Material(run=samples.RUN)))
+    assert "NOT JUDGED" in render_markdown(build_document(Material(run=recorded.RUN)))

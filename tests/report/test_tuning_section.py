@@ -67,6 +67,7 @@ def test_a_tuning_shows_every_effect_and_the_proven_before_and_after() -> None:
     assert [row[2].text for row in effects.table.rows] == ["proven", "no effect"]
     assert [row[3].text for row in effects.table.rows] == ["yes", "no"]
     assert effects.table.rows[0][5].text == "-40 %"
+    assert "c01: pool.size = 16; c02: pool.reset = none." in effects.caption
     assert "c01" in before_after.anchor
     assert [row[0].text for row in before_after.table.rows] == ["unchanged", "changed"]
     assert before_after.table.rows[0][1].order == pytest.approx(

@@ -66,12 +66,22 @@ def _without_proof(outcome: TuningOutcome) -> tuple[Finding, ...]:
             rule="tune-without-proof",
             severity="info",
             status="measured",
-            summary=f"{len(tried)} changes were tried and are not proven to help",
+            summary=_fruitless(len(tried), len(left)),
             evidence={**tried, **left},
             remedy="Leave them; what is undecided needs more pairs: give a larger `--budget`.",
             source=_SOURCE,
         ),
     )
+
+
+def _fruitless(tried: int, left: int) -> str:
+    """Say what brought nothing, and how much was never tried."""
+    parts = [
+        f"{number} {'change was' if number == 1 else 'changes were'} {what}"
+        for number, what in ((tried, "tried and not proven to help"), (left, "not tried"))
+        if number
+    ]
+    return "; ".join(parts)
 
 
 def _noted(finding: Finding, tried: Tried | None) -> Finding:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Tick = tuple[float, str]
 LONGEST = 16
 """Letters of a tick's name."""
-_LETTER = 0.016
+_LETTER = 0.02
 """Width of a letter as a share of the axis."""
 ROUND_STEPS = (1, 2, 2.5, 5, 10)
 _MOST_TICKS = 6

@@ -148,7 +148,7 @@ def _embed(svg: bytes, key: str, alt: str, styles: Styles) -> str:
     # Groups that carried nothing but an id are left without a purpose.
     _unwrap(root)
     box = root.attrib.get("viewBox", "")
-    root.attrib = {"viewBox": box, "role": "img", "aria-label": alt, "class": "plot"}
+    root.attrib = {"viewBox": box, "role": "img", "aria-label": reveal(alt), "class": "plot"}
     return ET.tostring(root, encoding="unicode", short_empty_elements=True)
 
 

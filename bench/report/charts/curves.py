@@ -60,8 +60,9 @@ class Curves:
 
     ``ticks`` name its levels; a factor of words is placed at 0, 1, 2 and so on. ``model`` is a fitted line, drawn
     dashed. Without ``markers`` the points are so many that only the line is drawn; a ``stretched`` horizontal axis is
-    logarithmic whatever it spans. ``logarithmic`` values get such an axis if they spread far; those that need not be
-    drawn ``from_zero`` are drawn larger if they lie close together.
+    logarithmic whatever it spans, an ``even`` one never: what is achieved as offered then lies on a straight line.
+    ``logarithmic`` values get such an axis if they spread far; those that need not be drawn ``from_zero`` are drawn
+    larger if they lie close together. Points that have nothing between them are not ``joined``.
     """
 
     x_title: str
@@ -78,6 +79,8 @@ class Curves:
     words: bool = False
     markers: bool = True
     stretched: bool = False
+    even: bool = False
+    joined: bool = True
 
     @property
     def wide(self) -> bool:
@@ -104,7 +107,7 @@ class Curves:
                 axes.plot([p.x for p in curve.points], [p.y for p in curve.points], color=GRID, linewidth=1.2, zorder=1)
         for number, curve in enumerate(self._front()):
             marker = MARKERS[number % len(MARKERS)] if self.markers else ""
-            _draw_curve(axes, curve, SERIES[number % len(SERIES)], marker)
+            _draw_curve(axes, curve, SERIES[number % len(SERIES)], marker, joined=self.joined)
         if self.model is not None:
             x, y = zip(*((p.x, p.y) for p in self.model.points), strict=True)
             axes.plot(x, y, color=MUTED, linestyle=(0, (5, 3)), linewidth=1.4, label=_label(self.model), zorder=1)
@@ -147,7 +150,7 @@ class Curves:
         if not positions:
             return
         low, high = min(positions), max(positions)
-        if self.stretched or (not self.words and low > 0 and high / low > _WIDE_RANGE):
+        if self.stretched or (not (self.words or self.even) and low > 0 and high / low > _WIDE_RANGE):
             axes.set_xscale("log")
             axes.xaxis.set_minor_locator(NullLocator())
             axes.set_xlim(low / 1.12, high * 1.12)
@@ -189,11 +192,12 @@ def _label(curve: Curve) -> str:
     return shorten(curve.label, _LONGEST_LABEL)
 
 
-def _draw_curve(axes: Axes, curve: Curve, colour: str, marker: str) -> None:
+def _draw_curve(axes: Axes, curve: Curve, colour: str, marker: str, *, joined: bool) -> None:
     x = [p.x for p in curve.points]
-    axes.fill_between(
-        x, [p.low for p in curve.points], [p.high for p in curve.points], color=colour, alpha=0.16, linewidth=0
-    )
+    if joined:
+        axes.fill_between(
+            x, [p.low for p in curve.points], [p.high for p in curve.points], color=colour, alpha=0.16, linewidth=0
+        )
     if marker:
         axes.vlines(x, [p.low for p in curve.points], [p.high for p in curve.points], color=colour, linewidth=1.2)
     axes.plot(
@@ -201,6 +205,7 @@ def _draw_curve(axes: Axes, curve: Curve, colour: str, marker: str) -> None:
         [p.y for p in curve.points],
         color=colour,
         marker=marker,
+        linestyle="-" if joined else "",
         linewidth=2.8 if curve.chosen else 1.6,
         label=_label(curve),
         zorder=3 if curve.chosen else 2,

@@ -11,6 +11,7 @@ from bench.report.charts.curves import Curve, Curves, Point, Rule
 from bench.report.charts.stack import Stack
 from bench.report.numbers import count, quantity
 from bench.report.sections.figure import Figure
+from bench.report.sections.window_lines import second_ticks
 from bench.report.tables import Cell, Column, Table
 from bench.report.words import shorten
 
@@ -99,13 +100,11 @@ def _cpu(trials: Sequence[TrialSummary]) -> Figure | None:
         for name, values in series.values.items()
     )
     cores = trials[0].facts.cores
-    last = series.seconds[-1]
-    step = next((s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600) if last / s <= 6), last / 6)
     chart = Curves(
         x_title=_SECONDS,
         y_title=title,
         unit="1",
-        ticks=tuple((index * step, f"{index * step:g}") for index in range(int(last / step) + 2)),
+        ticks=second_ticks(series.seconds[-1]),
         curves=lines,
         limit=Rule(float(cores), f"{count(cores, 'core')} there are", below=True),
         markers=False,

@@ -125,7 +125,7 @@ def _row(line: Line, varied: Sequence[str]) -> BudgetRow:
         share=_share(line, upper=upper),
         verdict=line.verdict,
         word=WORDS[line.verdict],
-        reason=line.reason,
+        reason=shorten(line.reason, 400),
         scale=_scale(line),
     )
 

@@ -61,7 +61,8 @@ def draw_distributions(
                 )
                 for name, group in shown
             ],
-            f"Treatment, with {same}" if different and len(different) < len(varied) else "Treatment",
+            "Treatment",
+            f"All with {same}." if different and len(different) < len(varied) else "",
         )
     ]
     operations = _operations(sound)
@@ -73,7 +74,8 @@ def draw_distributions(
                 f"spectrum-operations-{number}",
                 f"Response time by percentile and operation{f' ({number} of {len(parts)})' if len(parts) > 1 else ''}",
                 [(operation_name(name), histograms(groups[advised], name), False) for name in part],
-                f"Operation, with {where}",
+                "Operation",
+                f"With {where}.",
             )
             for number, part in enumerate(parts, 1)
         ]
@@ -118,9 +120,16 @@ def _load(group: Sequence[TrialSummary]) -> list[Level | None]:
 
 
 def spectrum(
-    anchor: str, title: str, lines: Sequence[tuple[str, list[LogHistogram], bool]], row_title: str
+    anchor: str,
+    title: str,
+    lines: Sequence[tuple[str, list[LogHistogram], bool]],
+    row_title: str,
+    common: str = "",
 ) -> Figure | None:
-    """Draw response times by percentile, a line for each label with its trials; None where nothing was recorded."""
+    """Draw response times by percentile, a line for each label with its trials; None where nothing was recorded.
+
+    ``common`` says what all lines share.
+    """
     filled = [(label, histograms, bold) for label, histograms, bold in lines if histograms]
     if not filled:
         return None
@@ -152,7 +161,7 @@ def spectrum(
     return Figure(
         anchor=slug(anchor),
         title=title,
-        caption=_caption(filled),
+        caption=f"{common} {_caption(filled)}".strip(),
         alt=alt,
         chart=chart,
         table=Table(title, columns, rows),

@@ -19,6 +19,8 @@ _STATES: Final = {
     "redundant": ("redundant", "unsure"),
     "unused": ("not used by this load", "unsure"),
 }
+_MOST_COLUMNS: Final = 8
+"""Operations with a column of their own."""
 _CAPTION: Final = (
     "Each index of the tables that the load touches: plans that use it, of those explained, and the server's own count "
     "of scans during the run. What this load does not use another may need."
@@ -33,7 +35,11 @@ def lay_out_indexes(lines: Sequence[IndexUse]) -> Table | None:
     columns = (
         Column("Index"),
         Column("Table"),
-        *(Column(shorten(operation_name(name), 30), numeric=True) for name in operations),
+        *(
+            [Column(shorten(operation_name(name), 30), numeric=True) for name in operations]
+            if len(operations) <= _MOST_COLUMNS
+            else [Column("Plans that use it")]
+        ),
         Column("Scans", numeric=True),
         Column("Size", numeric=True),
         Column("State"),
@@ -46,12 +52,26 @@ def _row(line: IndexUse, operations: Sequence[str]) -> tuple[Cell, ...]:
     note = f"{line.covered_by} begins with the same columns" if line.covered_by else ""
     return (
         Cell(shorten(line.index.name, 80), shorten(", ".join(line.index.columns), 120)),
-        Cell(line.index.table),
-        *(_share(line, name) for name in operations),
+        Cell(shorten(line.index.table, 80)),
+        *(
+            [_share(line, name) for name in operations]
+            if len(operations) <= _MOST_COLUMNS
+            else [_shares(line, operations)]
+        ),
         Cell(f"{line.index.scans:,}", order=line.index.scans),
         Cell(quantity(line.index.size_bytes, "bytes"), order=line.index.size_bytes),
         Cell(word, note, tone=tone),
     )
+
+
+def _shares(line: IndexUse, operations: Sequence[str]) -> Cell:
+    """Name the operations in one cell: a column for each of very many would be a page of dashes."""
+    said = [
+        f"{shorten(operation_name(name), 30)} {_share(line, name).text}"
+        for name in operations
+        if line.plans.get(name, (0, 0))[0]
+    ]
+    return Cell(", ".join(said) or ABSENT)
 
 
 def _share(line: IndexUse, operation: str) -> Cell:

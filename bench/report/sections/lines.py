@@ -61,6 +61,8 @@ def draw_lines(sweep: Sweep, quantity: Quantity, factor: str, facet: Facet) -> F
         from_zero=quantity.better == "high",
         logarithmic=quantity.better == "low",
         words=words,
+        joined=not words,
+        even=factor == "load.rate",
     )
     best = max(drawn, key=quantity.goodness)
     alt = (
@@ -94,7 +96,7 @@ def _points(placed: Sequence[tuple[float, Estimate]]) -> tuple[Point, ...]:
 
 def _lines_caption(drawn: Sequence[Measurement], chart: Curves, excluded: int) -> str:
     levels = {round(100 * estimate.level) for one in drawn for estimate in one.metrics.values()}
-    parts = [f"Bars and bands: {min(levels)} % intervals over trials."]
+    parts = [f"{'Bars and bands' if chart.joined else 'Bars'}: {min(levels)} % intervals over trials."]
     if chart.model is not None:
         parts.append(f"Dashed: {chart.model.label}.")
     hidden = sum(curve.background for curve in chart.curves)

@@ -28,7 +28,7 @@ def draw_splits(
     """Draw one bar a sound treatment; of many, those with the load of the advised one."""
     split = [one for one in measurements if one.valid and any(f"split.{part}" in one.metrics for part in SPLIT_PARTS)]
     if not split:
-        return Gallery("split", _TITLE, "", (), "The response time could not be split: no sound trial has the parts.")
+        return Gallery("split", _TITLE, "", (), _absent(measurements))
     shown = _shown(split, chosen)
     parts = [part for part in SPLIT_PARTS if any(_seconds(one, part) for one in split)]
     names = [key_of(one.treatment) for one in shown]
@@ -74,6 +74,13 @@ def draw_splits(
         "The stages one operation passes, from the instant it was due until its connection is free again.",
         (figure,),
     )
+
+
+def _absent(measurements: Sequence[Measurement]) -> str:
+    """Say why there is no split: nothing sound, parts that were not counted, or too few trials for an interval."""
+    reasons = (one.refused.get(f"split.{part}") for one in measurements if one.valid for part in SPLIT_PARTS)
+    reason = next((refused.reason for refused in reasons if refused is not None), "no sound trial has the parts")
+    return f"The response time could not be split: {reason}."
 
 
 def _seconds(one: Measurement, part: str) -> float:

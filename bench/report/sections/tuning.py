@@ -75,6 +75,7 @@ def _effects(outcome: TuningOutcome) -> Figure | None:
         from_zero=False,
         limit=Rule(1.0, "unchanged"),
         words=True,
+        joined=False,
     )
     proven = sum(decision.outcome == "proven" for _, _, decision, _ in entries)
     alt = (
@@ -83,7 +84,9 @@ def _effects(outcome: TuningOutcome) -> Figure | None:
     )
     caption = (
         "Geometric mean over interleaved pairs; the intervals hold for all changes and looks together. "
-        "A response time below 100 % and a throughput above it are better."
+        "A response time below 100 % and a throughput above it are better. "
+        + "; ".join(f"{name}: {plain(shorten(what, _LONGEST))}" for name, what, *_ in entries)
+        + "."
     )
     return Figure("effects", "Effect of every change", caption, alt, chart, _table(entries, metrics))
 
