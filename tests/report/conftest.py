@@ -42,8 +42,9 @@ def page(html: str) -> Element:
     return read_page(html)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Start Chromium for one module: while it is open, an event loop counts as running in this thread."""
     binary = shutil.which("chromium")
     assert binary, "Chromium is missing: `make test` installs it, or run `apt-get install chromium`"
     with sync_playwright() as playwright:
