@@ -24,7 +24,8 @@ from bench.cli.repeat import repeatable
 from bench.cli.summary import judged
 from bench.cli.tuning_table import print_tuning
 from bench.experiment.run import Request
-from bench.experiment.tune import Tune, plan_tune, tune
+from bench.experiment.tune import Tune, tune
+from bench.experiment.tune_plan import plan_tune
 from bench.model.errors import ScenarioError
 from bench.model.units import Duration
 

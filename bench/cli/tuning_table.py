@@ -11,6 +11,8 @@ from bench.cli.output import print_json
 from bench.stats.estimate import Estimate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bench.analysis.tuning.decision import Decision
     from bench.analysis.tuning.outcome import TuningOutcome
     from bench.experiment.derive import Derived
@@ -47,10 +49,15 @@ def print_tuning(derived: Derived, *, as_json: bool) -> None:
     for left in outcome.tuning.not_tried:
         click.echo(f"  not tried  {left.title}: {left.reason}")
     spent = outcome.tuning.spent_s
-    parts = ", ".join(f"{what} {seconds:.0f} s" for what, seconds in spent.items())
-    click.echo(f"time     {sum(spent.values()):.0f} s: {parts}")
+    click.echo(f"time     {sum(spent.values()):.0f} s: {_parts(spent)}")
+    if outcome.tuning.work_s:
+        click.echo(f"         of which {_parts(outcome.tuning.work_s)}")
     click.echo(f"results  {derived.path}")
     click.echo(f"report   {derived.report}")
+
+
+def _parts(spent: Mapping[str, float]) -> str:
+    return ", ".join(f"{what} {seconds:.0f} s" for what, seconds in spent.items())
 
 
 def document(outcome: TuningOutcome) -> dict[str, Any]:
@@ -73,6 +80,8 @@ def document(outcome: TuningOutcome) -> dict[str, Any]:
         "write_costs": msgspec.to_builtins(outcome.tuning.write_costs),
         "out_of_time": outcome.tuning.out_of_time,
         "spent_s": outcome.tuning.spent_s,
+        "work_s": outcome.tuning.work_s,
+        "window_s": outcome.tuning.window_s,
     }
 
 

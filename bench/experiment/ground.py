@@ -13,6 +13,7 @@ from bench.environment.tuning.journal import FILE, Journal
 from bench.environment.tuning.server_settings import OF_A_DATABASE, ServerSettings, contexts
 from bench.environment.tuning.take_back import take_back
 from bench.environment.tuning.write_cost import measure_index_costs, measure_write_costs
+from bench.experiment.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,7 +31,7 @@ START = "start"
 class Ground:
     """Applies changes of the embedded servers and takes all of them back at the end of the block."""
 
-    def __init__(self, target: Target, where: Where) -> None:
+    def __init__(self, target: Target, where: Where, watch: Stopwatch | None = None) -> None:
         if target.environment is None:
             raise RuntimeError("only our own servers are changed")
         self._target = target
@@ -41,6 +42,7 @@ class Ground:
         postgres = target.environment.postgres
         self._settings = ServerSettings(target.admin, postgres.data, self._journal, self._restart)
         self._contexts: dict[str, str] = {}
+        self._watch = watch or Stopwatch()
 
     def __enter__(self) -> Self:
         return self
@@ -68,11 +70,13 @@ class Ground:
         """
         own = {name: value for name, value in change.server.items() if self._contexts[name] in OF_A_DATABASE}
         everywhere = {name: value for name, value in change.server.items() if name not in own}
-        self._settings.bring(everywhere)
+        with self._watch.timing("server settings"):
+            self._settings.bring(everywhere)
         target = dataclasses.replace(self._target, pooler_extra=tuple(change.pooler.items()))
         if not (whole.sql or any(self._contexts[name] in OF_A_DATABASE for name in whole.server)):
             return target
-        name = self._clones.provide(identity, change.sql, own)
+        with self._watch.timing("clones"):
+            name = self._clones.provide(identity, change.sql, own)
         return dataclasses.replace(
             target,
             admin=_in(target.admin, name),
@@ -95,7 +99,8 @@ class Ground:
 
     def leave(self, identity: str) -> None:
         """Give up the clone of a change that is decided."""
-        self._clones.drop(identity)
+        with self._watch.timing("clones"):
+            self._clones.drop(identity)
 
 
 def _in(endpoint: Endpoint, database: str) -> Endpoint:

@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from bench.experiment.ground import Ground
     from bench.experiment.progress import Progress
     from bench.experiment.scenario_file import Planned
+    from bench.experiment.stopwatch import Stopwatch
     from bench.experiment.target import Target
     from bench.model.change import Change
     from bench.model.facts import PlanFact
     from bench.store.writer import RunWriter
+
+AROUND = "starting and ending trials"
 
 
 class Sitting:
@@ -44,6 +47,8 @@ class Sitting:
         populations: Populations,
         plans: list[PlanFact],
         progress: Progress,
+        *,
+        watch: Stopwatch,
     ) -> None:
         self.cores = len(os.sched_getaffinity(0))
         self.summaries: list[TrialSummary] = []
@@ -54,6 +59,7 @@ class Sitting:
         self._populations = populations
         self._plans = plans
         self._progress = progress
+        self._watch = watch
 
     def pairs(self, identity: str) -> int:
         """Count the pairs that were planned for a candidate."""
@@ -78,7 +84,11 @@ class Sitting:
         failures = []
         for trial, scenario in zip(trials, scenarios, strict=True):
             try:
-                record = run_trial(self._stand(trial, trials, tuning), scenario, trial, self._populations)
+                target = self._stand(trial, trials, tuning)
+                with self._watch.timing(AROUND):
+                    record = run_trial(target, scenario, trial, self._populations)
+                run = scenario.run
+                self._watch.take(AROUND, "windows", (run.warmup + run.window + run.cooldown) / 1e9)
             except SetupError as error:
                 self._writer.fail_trial(trial, str(error))
                 self._progress.trial_failed(trial, error.problem)

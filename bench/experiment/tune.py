@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from bench.analysis.tuning.analyse import first_look
-from bench.analysis.tuning.candidate import COMBINATION, Tuning
+from bench.analysis.tuning.candidate import COMBINATION, START, Tuning
 from bench.analysis.tuning.indexes import from_plans
 from bench.analysis.tuning.options import from_options
 from bench.analysis.tuning.outcome import judge_tuning
+from bench.analysis.tuning.pairs import paired_window_s
 from bench.analysis.tuning.propose import enlist, from_findings, single_out
-from bench.analysis.tuning.sides import scouting_trials
-from bench.design.plan import Plan, treat, trial_seconds
+from bench.analysis.tuning.sides import scenario_of, scouting_trials, side
+from bench.design.plan import treat, trial_seconds
 from bench.design.scouting import pool_sizes
 from bench.environment.embedded import Where
 from bench.environment.host import describe_host
@@ -29,13 +29,11 @@ from bench.experiment.pairs import Sitting
 from bench.experiment.plans import take_plans
 from bench.experiment.preflight import OWN_CONNECTIONS, check_connections, check_counters
 from bench.experiment.run import describe_run, open_writer
-from bench.experiment.scenario_file import Planned, read_text
+from bench.experiment.stopwatch import Stopwatch
 from bench.experiment.target import open_target
-from bench.model.change import join
+from bench.model.change import Change, join
 from bench.model.errors import ScenarioError, SetupError, StoreError
 from bench.model.facts import Caveat
-from bench.model.scenario_text import Overrides, decode, quick_overrides, read_raw
-from bench.model.units import Duration
 from bench.stats.queueing import pool_size_prior
 from bench.stats.sequential import LOOKS
 
@@ -46,15 +44,12 @@ if TYPE_CHECKING:
     from bench.experiment.progress import Progress
     from bench.experiment.run import Request
     from bench.experiment.target import Target
-    from bench.model.change import Change
     from bench.model.scenario import Scenario
     from bench.store.writer import RunWriter
 
 SCOUTING_ROUNDS = 2
 PAIRS_A_BLOCK = 2
 """ABBA."""
-LONGEST_WINDOW = Duration.parse("2s")
-"""Many short windows say more than a few long ones: the unit of a comparison is the pair."""
 
 OUT_OF_TIME = Caveat(
     code="tune-out-of-time",
@@ -73,19 +68,6 @@ class Tune:
     """Patterns of candidate titles; none tries all. Fewer candidates are decided sooner: they share the error."""
 
 
-def plan_tune(name: str, overrides: Overrides, *, quick: bool) -> Planned:
-    """Read a scenario whose own values are the start; what it sweeps says which pool sizes to look at first."""
-    text, source = read_text(name)
-    written = read_raw(text, source)
-    own = decode(written, source).run.window
-    shorter = Overrides({"run.window": f"{LONGEST_WINDOW.seconds:g}s"} if own > LONGEST_WINDOW else {})
-    changes = shorter.then(quick_overrides(written)) if quick else shorter
-    changes = changes.then(overrides)
-    raw = changes.apply(written, source)
-    scenario = decode(raw, source)
-    return Planned(text, source, changes, quick, raw, scenario, Plan(scenario.name, (), (), 0, 0.0, "tune"), {})
-
-
 def tune(asked: Tune, progress: Progress) -> Derived:
     """Tune a scenario; whatever was applied is taken back, and finished trials survive any failure."""
     request = asked.request
@@ -98,8 +80,9 @@ def tune(asked: Tune, progress: Progress) -> Derived:
         check_connections([start], target.usable_connections())
         with open_writer(request, describe_run(request, target, [start])) as writer:
             try:
-                with _prepare_ground(target, request) as ground:
-                    _Tuning(asked, start, target, ground, writer, progress).go()
+                watch = Stopwatch()
+                with _prepare_ground(target, request, watch) as ground:
+                    _Tuning(asked, start, target, ground, writer, progress, watch).go()
                 folder = writer.finish()
             except BaseException as error:
                 with contextlib.suppress(StoreError):  # a full disk must not hide why the tuning stopped
@@ -109,10 +92,12 @@ def tune(asked: Tune, progress: Progress) -> Derived:
     return derive(folder, request.results_root, request.reports_root, progress)
 
 
-def _prepare_ground(target: Target, request: Request) -> contextlib.AbstractContextManager[Ground | None]:
+def _prepare_ground(
+    target: Target, request: Request, watch: Stopwatch
+) -> contextlib.AbstractContextManager[Ground | None]:
     """Return what may be changed: our own servers, nothing of somebody else's."""
     if isinstance(request.where, Where):
-        return Ground(target, request.where)
+        return Ground(target, request.where, watch)
     return contextlib.nullcontext()
 
 
@@ -127,6 +112,7 @@ class _Tuning:
         ground: Ground | None,
         writer: RunWriter,
         progress: Progress,
+        watch: Stopwatch,
     ) -> None:
         self._planned = asked.request.planned
         self._start = start
@@ -138,8 +124,9 @@ class _Tuning:
         populations = read_populations(target.direct, start.operation)
         self._plans = take_plans(target, start, populations, writer).load
         self._ground = ground
-        self._sitting = Sitting(self._planned, target, ground, writer, populations, self._plans, progress)
-        self._began = time.monotonic()
+        self._sitting = Sitting(self._planned, target, ground, writer, populations, self._plans, progress, watch=watch)
+        self._watch = watch
+        self._pair_s = 0.0
         self._tuning = Tuning(budget_s=asked.budget_s)
 
     def go(self) -> None:
@@ -164,8 +151,10 @@ class _Tuning:
 
     def _spend(self, part: str) -> None:
         spent = self._tuning.spent_s
-        passed = time.monotonic() - self._began - sum(spent.values())
-        self._tuning = msgspec.structs.replace(self._tuning, spent_s={**spent, part: round(passed, 3)})
+        passed = self._watch.passed_s - sum(spent.values())
+        self._tuning = msgspec.structs.replace(
+            self._tuning, spent_s={**spent, part: round(passed, 3)}, work_s=self._watch.split()
+        )
 
     def _look(self) -> tuple[int, ...]:
         planned = self._planned
@@ -176,7 +165,22 @@ class _Tuning:
         failures = self._sitting.run(trials, self._tuning)
         if failures and not self._sitting.summaries:
             raise SetupError("no trial could run", evidence=failures[0], remedy="Try `bench run` with this scenario.")
+        self._fit_window()
         return sizes
+
+    def _fit_window(self) -> None:
+        """Give pairs of slow operations longer windows, which the first look has shown to need them."""
+        own_s = self._start.run.window.seconds
+        if (window_s := paired_window_s(self._start, self._sitting.summaries)) > own_s:
+            self._progress.note(f"windows of {window_s:.3g} s instead of {own_s:g} s for pairs: operations are slow")
+            self._tuning = msgspec.structs.replace(self._tuning, window_s=window_s)
+        paired = scenario_of(
+            side(START, Change(), self._planned.raw, self._planned.source),
+            self._tuning,
+            self._planned.raw,
+            self._planned.source,
+        )
+        self._pair_s = 2 * trial_seconds(paired)
 
     def _list(self, sizes: tuple[int, ...]) -> None:
         writer = self._writer
@@ -229,7 +233,8 @@ class _Tuning:
 
     def _weigh(self, identity: str, ground: Ground) -> None:
         """Measure what a proven change costs those who write."""
-        costs = ground.write_costs(identity)
+        with self._watch.timing("write costs"):
+            costs = ground.write_costs(identity)
         for cost in costs:
             self._progress.note(f"  {cost.words}")
         if costs:
@@ -260,9 +265,9 @@ class _Tuning:
     def _reach(self, identity: str, change: Change, look: int, *, last: bool = False) -> bool:
         """Run pairs up to a look, an ABBA block at a time; tells whether the budget allowed it."""
         while (done := self._sitting.pairs(identity)) < look:
-            needed = 2 * PAIRS_A_BLOCK * trial_seconds(self._start)
-            reserve = 0.0 if last else LOOKS[0] * 2 * trial_seconds(self._start) * (len(self._judge().kept) > 1)
-            if time.monotonic() - self._began + needed + reserve > self._budget_s:
+            needed = PAIRS_A_BLOCK * self._pair_s
+            reserve = 0.0 if last else LOOKS[0] * self._pair_s * (len(self._judge().kept) > 1)
+            if self._watch.passed_s + needed + reserve > self._budget_s:
                 self._tuning = msgspec.structs.replace(self._tuning, out_of_time=True)
                 return False
             failures = self._sitting.run_pairs(identity, change, done + 1, PAIRS_A_BLOCK, self._tuning)

@@ -32,11 +32,18 @@ class Row:
         ]
 
 
+def words(ratio: Estimate | Refused) -> str:
+    """Return a ratio with its interval, or why there is none."""
+    if not isinstance(ratio, Estimate):
+        return ratio.reason
+    return f"{ratio.point:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+
+
 def ratio_row(what: str, ratio: Estimate | Refused, goal: float, details: Sequence[str]) -> Row:
     """Return a row for a ratio that should be at least ``goal``, judged by its point."""
     if not isinstance(ratio, Estimate):
         return Row(what, ratio.reason, f">= {goal}", met=False, details=details)
-    value = f"{ratio.point:.3f} [{ratio.low:.3f}, {ratio.high:.3f}], {ratio.n} pairs"
+    value = f"{words(ratio)}, {ratio.n} pairs"
     return Row(what, value, f">= {goal}", met=ratio.point >= goal, details=details)
 
 

@@ -49,7 +49,8 @@ def main(budget: str | None) -> None:
     details = []
     for number, run in enumerate(runs, 1):
         spent = {name: round(seconds, 1) for name, seconds in run["spent_s"].items()}
-        details.append(f"tuning {number}: {sum(spent.values()):.0f} s, of which {spent}")
+        worked = {name: round(seconds, 1) for name, seconds in run["work_s"].items()}
+        details.append(f"tuning {number}: {sum(spent.values()):.0f} s by step {spent}, by kind of work {worked}")
         details += [f"  {one['outcome']}: {one['title']}: {one['status']}" for one in run["candidates"]]
         together = run["combination"]
         details.append(f"  together: {together['status'] if together else 'nothing was proven'}")

@@ -51,7 +51,11 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """What the indexes of a proven candidate cost those who write, by its id."""
     budget_s: float = 0.0
     spent_s: dict[str, float] = {}
-    """Wall time by part of the work."""
+    """Wall time by step of the tuning."""
+    work_s: dict[str, float] = {}
+    """The same time by kind of work: windows, what is around them, clones, settings, write costs, the rest."""
+    window_s: float = 0.0
+    """Measurement window of the pairs, longer than the scenario's where operations are slow; 0 is the scenario's."""
     out_of_time: bool = False
 
     @property

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from bench.model.scenario import Scenario
 
 QUANTILE = 0.95
+ENOUGH = 400
+"""Operations in a window: the mean of so many has a standard error of 5 % where they vary as much as they last."""
+LONGEST = 5
+"""A window of pairs is at most so many times the scenario's."""
 
 
 class Pair(NamedTuple):
@@ -46,6 +50,17 @@ def pairs_of(identity: str, summaries: Sequence[TrialSummary]) -> list[Pair]:
 def scouts(summaries: Sequence[TrialSummary]) -> list[TrialSummary]:
     """Return the trials from which the ideas came; they never decide on one."""
     return [one for one in summaries if one.trial.treatment.get(CHANGE) == SCOUT]
+
+
+def paired_window_s(scenario: Scenario, summaries: Sequence[TrialSummary]) -> float:
+    """Return the window of pairs in seconds: the scenario's, or as long as ``ENOUGH`` operations take at the start.
+
+    With a few dozen slow operations in each window, pairs would differ by chance alone and no budget of time decide.
+    """
+    own_s = scenario.run.window.seconds
+    rates = [one.everything.ended_rate for one in scouts(summaries) if one.scenario.pool.size == scenario.pool.size]
+    rate = min(rates, default=0.0)
+    return min(max(own_s, ENOUGH / rate), LONGEST * own_s) if rate else own_s
 
 
 def aim(scenario: Scenario, summaries: Sequence[TrialSummary], operation: str) -> str:

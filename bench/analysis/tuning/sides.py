@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from bench.analysis.tuning.candidate import CHANGE, SCOUT, START
 from bench.design.interleave import changed_first
 from bench.design.plan import Trial, identify, treat
 from bench.design.scouting import SIZE
 from bench.model.change import Change, join
+from bench.model.units import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,8 +35,12 @@ def change_of(treatment: Mapping[str, Level], tuning: Tuning) -> Change:
 
 
 def scenario_of(treatment: Mapping[str, Level], tuning: Tuning, raw: Raw, source: str) -> Scenario:
-    """Return the scenario that a side runs, without its sweep."""
-    return treat(raw, change_of(treatment, tuning).scenario, source)
+    """Return the scenario that a side runs, without its sweep; sides of pairs with the window of pairs."""
+    scenario = treat(raw, change_of(treatment, tuning).scenario, source)
+    if treatment[CHANGE] == SCOUT or not tuning.window_s:
+        return scenario
+    run = msgspec.structs.replace(scenario.run, window=Duration(round(tuning.window_s * 1e9)))
+    return msgspec.structs.replace(scenario, run=run)
 
 
 def side(identity: str, change: Change, raw: Raw, source: str) -> dict[str, Level]:
