@@ -86,6 +86,8 @@ def describe(connection: psycopg.Connection[Any], statement: Statement) -> Descr
             row = connection.execute(query).fetchone()
             plan = row[0][0]["Plan"] if row else {}
             return Described(types, _comparisons(connection, plan))
+    except psycopg.errors.QueryCanceled as error:  # an OperationalError, too
+        return Refusal(f"{' '.join(str(error).split())} (after {STATEMENT_TIMEOUT}, for planning alone)")
     except psycopg.OperationalError as error:
         raise SetupError(
             "the server stopped answering while a statement was described",

@@ -165,4 +165,7 @@ def run_trial(
         timeline=gathered.timeline,
         disturbed=tuple(disturbed),
     )
-    return TrialRecord(trial, collected.samples, facts, generator.versions)
+    versions = dict(generator.versions)
+    if kind == "pgpool" and target.pgpool is not None:
+        versions["pgpool"] = target.pgpool.version
+    return TrialRecord(trial, collected.samples, facts, versions)

@@ -119,6 +119,19 @@ def test_a_partitioned_table_is_drawn_from_as_a_whole(foreign: Foreign) -> None:
 
 
 @pytest.mark.pg
+def test_a_statement_that_takes_too_long_to_plan_is_left_out_with_the_reason(
+    foreign: Foreign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.environment.drafting.STATEMENT_TIMEOUT", "1ms")
+    joined = [f"JOIN pg_class c{n} ON c{n}.oid = c{n - 1}.relnamespace" for n in range(1, 9)]
+    with connected(foreign.admin) as connection:
+        known = describe(connection, Statement("wide", " ".join(["SELECT 1 FROM pg_class c0", *joined])))
+        assert isinstance(known, Refusal)
+        assert "statement timeout" in known.words
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.pg
 def test_nothing_is_executed_and_nothing_stays_prepared(foreign: Foreign) -> None:
     (statement,) = read_statements("SELECT nextval('app.tickets')", "x.sql")
     with connected(foreign.admin) as connection:

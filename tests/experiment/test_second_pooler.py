@@ -40,6 +40,7 @@ def test_its_waits_are_unknown_and_not_nothing(target: Target) -> None:
     summary = summarise(record.trial, record.facts, record.samples, THROUGH)
     assert record.facts.pooler is not None
     assert record.facts.pooler.kind == "pgpool"
+    assert record.versions["pgpool"].startswith("4.")
     assert summary.everything.outcomes.keys() == {"ok"}
     assert "pooler_wait" not in summary.everything.split.parts
     assert "pooler_wait" in summary.everything.split.refused

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import TYPE_CHECKING
 
 from bench.load.job import Failed, Ready
 from bench.load.swarm.order import Returned
-from bench.load.swarm.wire import Finished, Part, unpack
+from bench.load.swarm.wire import SAME_VERSION, UNREADABLE, Finished, Part, unpack
 
 if TYPE_CHECKING:
     from bench.load.job import Share
@@ -50,11 +49,11 @@ class Member:
         self.heard_ns = now_ns
         try:
             answer = unpack(payload)
-        except (pickle.UnpicklingError, EOFError, AttributeError, TypeError, ValueError) as error:
+        except UNREADABLE as error:
             answer = Failed(
                 f"worker {self.share.worker} on {host_of(self.client_id)} sent what cannot be read",
                 str(error),
-                "Install the same version of poolbench on all machines.",
+                SAME_VERSION,
             )
         match answer:
             case Ready():

@@ -103,13 +103,18 @@ class _Reader(pickle.Unpickler):
         raise pickle.UnpicklingError(f"a message names {module}.{name}, which is no part of the protocol")
 
 
+UNREADABLE: Final = (pickle.UnpicklingError, EOFError, AttributeError, ImportError, TypeError, ValueError)
+"""What ``unpack`` raises for a message of another version, or of somebody else."""
+SAME_VERSION: Final = "Install the same version of poolbench on all machines."
+
+
 def pack(value: Assignment | Answer | int) -> bytes:
     """Return a payload."""
     return pickle.dumps(value, protocol=5)
 
 
 def unpack(payload: bytes) -> Any:
-    """Return what was packed; raises ``UnpicklingError`` for whatever is no part of the protocol."""
+    """Return what was packed; raises one of ``UNREADABLE`` for whatever is no part of the protocol."""
     return _Reader(io.BytesIO(payload)).load()
 
 

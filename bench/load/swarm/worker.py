@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import platform
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from bench.load.swarm.order import WorkerSettings
 from bench.load.swarm.pool import versions
 from bench.load.swarm.session import Session
 from bench.load.swarm.user import build_user, show_operations
-from bench.load.swarm.wire import ANSWER, ASSIGN, CLOCK, END, START, pack, unpack
+from bench.load.swarm.wire import ANSWER, ASSIGN, CLOCK, END, SAME_VERSION, START, UNREADABLE, pack, unpack
 from bench.load.tether import die_with
 from bench.model.errors import BenchError, SetupError
 
@@ -89,7 +90,12 @@ class Worker:
         with self._lock:
             self._leave()
             self._trial = msg.data["trial"]
-            assignment: Assignment = unpack(msg.data["assignment"])
+            try:
+                assignment: Assignment = unpack(msg.data["assignment"])
+            except UNREADABLE as error:  # nobody else would tell the master, which waits for an answer
+                host = platform.node()
+                self._send(Failed(f"a worker on {host} cannot read its order", str(error), SAME_VERSION))
+                return
             self._number = assignment.share.worker
             try:
                 self._endpoint = self._address(assignment.scenario)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fractions
 import itertools
 import os
 import subprocess
@@ -97,6 +98,17 @@ def test_a_worker_without_a_connection_is_named_and_the_load_is_whole(two: Swarm
     collected = run(two, scenario(**DIRECT, pool__size=1))
     assert [note.code for note in collected.notes] == ["idle-workers"]
     assert [facts.clients for facts in collected.workers] == [6]
+
+
+def test_an_order_that_no_worker_can_read_ends_the_trial_at_once(two: Swarm) -> None:
+    """As from a master of another version; the workers stay for the next trial."""
+    what = scenario(**DIRECT)
+    unknown = {"SELECT third": [(fractions.Fraction(1, 3),)]}
+    with pytest.raises(SetupError, match="cannot read its order") as refused, two.trial(what, unknown, 1, 0) as trial:
+        trial.start()
+    assert "fractions.Fraction" in str(refused.value)
+    assert "same version" in (refused.value.remedy or "")
+    assert run(two, what).notes == ()
 
 
 def test_a_lost_worker_invalidates_the_trial_and_the_next_names_who_is_missing(environment: Environment) -> None:
