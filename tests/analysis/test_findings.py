@@ -177,6 +177,16 @@ def test_generator_saturated_names_whose_ceiling_it_is(cpu_s: float, warned: boo
         assert finding.evidence["cpu_share_of_busiest_worker"] == pytest.approx(0.95)
 
 
+def test_a_generator_that_others_kept_from_the_cpu_is_not_called_busy() -> None:
+    """A quarter of a second of CPU in two, and ready to run for most of the rest."""
+    facts = {10: {"workers": (worker_facts(scenario(), cpu_s=0.25, queued_s=1.6),)}}
+    finding = only(sweep({10: {10: around(1000)}}, facts=facts), "generator-saturated")
+    assert "kept from the CPU" in finding.summary
+    assert "12.5 % of a core though it had work for 92.5 % of the time" in finding.summary
+    assert "what others left to it" in finding.summary
+    assert "Stop other work" in finding.remedy
+
+
 @pytest.mark.parametrize(("cpu_s", "warned"), [(1.7, False), (1.9, True)])
 def test_pooler_saturated_never_advises_a_bigger_pool(cpu_s: float, warned: bool) -> None:  # noqa: FBT001 - a table
     facts = {10: {"pooler": pooler_facts(scenario(), {}, cpu_s=cpu_s)}}

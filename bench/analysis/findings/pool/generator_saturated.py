@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from bench.analysis.findings.context import throughput
 from bench.analysis.measurement import Finding
 from bench.analysis.saturation import IDLE_CPU
-from bench.analysis.wording import percent, rate, treatment
+from bench.analysis.wording import percent, rate, seconds, treatment
 
 if TYPE_CHECKING:
+    from bench.analysis.bottleneck import Load
     from bench.analysis.findings.context import Context
 
 RULE = "generator-saturated"
@@ -28,14 +29,15 @@ def find(context: Context) -> list[Finding]:
         return []
     top, known = affected[0]
     trials = context.trials(top)
+    starved = known.load.generator < IDLE_CPU
     return [
         Finding(
             rule=RULE,
             severity="warning",
             status="measured",
-            summary=f"The load generator is at its limit in {len(affected)} of {len(context.overall())} treatments "
-            f"(busiest worker {percent(known.load.generator)} of a core): {rate(throughput(top))} is its ceiling, "
-            "not the database's",
+            summary=f"The load generator {'was kept from the CPU' if starved else 'is at its limit'} in "
+            f"{len(affected)} of {len(context.overall())} treatments ({_worker(known.load, starved=starved)}): "
+            f"{rate(throughput(top))} is {'what others left to it' if starved else 'its ceiling'}, not the database's",
             evidence={
                 "treatment": treatment(top.treatment),
                 "throughput": top.metrics.get("throughput"),
@@ -45,9 +47,20 @@ def find(context: Context) -> list[Finding]:
                 "treatments_affected": len(affected),
             },
             remedy="Stop other work on this machine first."
-            if known.load.generator < IDLE_CPU
+            if starved
             else "Run more workers (`pool.workers`) if cores are free, run the load from another machine, or use the "
             "`pgbench` driver to see the ceiling without Python.",
             source="CPU time and event-loop lag of each worker over the window.",
         )
     ]
+
+
+def _worker(load: Load, *, starved: bool) -> str:
+    """Say what the busiest worker got, and what it lacked."""
+    got = f"busiest worker {percent(load.generator)} of a core"
+    if not starved:
+        return got
+    late = f"its event loop {seconds(load.loop_lag_ns / 1e9)} late at p99"
+    if load.generator_busy is None:
+        return f"{got}, {late}"
+    return f"{got} though it had work for {percent(load.generator_busy)} of the time, {late}"
