@@ -14,6 +14,7 @@ from bench.experiment.restore import restore
 from bench.report.material import Material
 from bench.report.patch_files import render_patches
 from bench.report.sections.files import RawFile
+from bench.store.audits import find_audit
 from bench.store.runs import open_run
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def derive(run: Path | str, results_root: Path, reports_root: Path, progress: Pr
         advised = treat(ran.raw, analysis.tuning.change.scenario, ran.source)
         reader.write_patch_files(render_patches(analysis.tuning, advised))
     progress.note("rendering the report")
-    return Derived(reader.run_id, reader.path, _render(reader, ran.scenario, analysis, reports_root), analysis)
+    report = _render(reader, ran.scenario, analysis, results_root, reports_root)
+    return Derived(reader.run_id, reader.path, report, analysis)
 
 
 def _files(reader: RunReader, folder: Path) -> Iterator[RawFile]:
@@ -86,8 +88,10 @@ def _files(reader: RunReader, folder: Path) -> Iterator[RawFile]:
             yield RawFile(os.path.relpath(path, folder), holds)
 
 
-def _render(reader: RunReader, scenario: Scenario, analysis: Analysis, reports_root: Path) -> Path:
+def _render(reader: RunReader, scenario: Scenario, analysis: Analysis, results_root: Path, reports_root: Path) -> Path:
     folder = reports_root / reader.run_id
+    schema = reader.facts.schema_hash
+    audit, audit_doubts = find_audit(results_root, schema) if schema else (None, ())
     material = Material(
         run=reader.facts,
         measurements=analysis.measurements,
@@ -101,6 +105,9 @@ def _render(reader: RunReader, scenario: Scenario, analysis: Analysis, reports_r
         trials=analysis.summaries,
         plans=analysis.plans,
         indexes=reader.explained.indexes,
+        partitions=reader.explained.partitions,
+        audit=audit,
+        audit_doubts=audit_doubts,
         tuning=analysis.tuning,
         files=tuple(_files(reader, folder.resolve())),
     )

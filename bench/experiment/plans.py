@@ -9,6 +9,7 @@ import msgspec
 
 from bench.analysis.index_use import tables_touched
 from bench.environment.indexes import read_indexes
+from bench.environment.partition_trees import read_partition_trees
 from bench.experiment.explain import capture_plans
 from bench.model.explained import Explained
 
@@ -28,6 +29,7 @@ class Taken:
     load: list[PlanFact]
     beside: tuple[PlanFact, ...]
     indexes: tuple[IndexFact, ...]
+    tables: frozenset[str]
 
 
 def take_plans(target: Target, scenario: Scenario, populations: Populations, writer: RunWriter) -> Taken:
@@ -37,17 +39,18 @@ def take_plans(target: Target, scenario: Scenario, populations: Populations, wri
     if new:
         writer.record(msgspec.structs.replace(writer.facts, caveats=(*writer.facts.caveats, *new)))
     beside = tuple(fact for fact in captured.facts if not fact.load)
-    writer.write_explained(Explained(beside))
-    indexes = read_indexes(target.admin, tables_touched(captured.facts))
-    return Taken([fact for fact in captured.facts if fact.load], beside, indexes)
+    tables = tables_touched(captured.facts)
+    writer.write_explained(Explained(beside, partitions=read_partition_trees(target.admin, tables)))
+    indexes = read_indexes(target.admin, tables)
+    return Taken([fact for fact in captured.facts if fact.load], beside, indexes, frozenset(tables))
 
 
 def count_scans(target: Target, taken: Taken, writer: RunWriter) -> None:
-    """Store the indexes with the scans that the server counted since the plans were taken."""
+    """Store the indexes with the scans that the server counted since the plans were taken, and the partitions."""
     before = {(index.table, index.name): index.scans for index in taken.indexes}
     tables = {index.table for index in taken.indexes}
     now = tuple(
         msgspec.structs.replace(index, scans=max(0, index.scans - before.get((index.table, index.name), 0)))
         for index in read_indexes(target.admin, tables)
     )
-    writer.write_explained(Explained(taken.beside, now))
+    writer.write_explained(Explained(taken.beside, now, read_partition_trees(target.admin, taken.tables)))

@@ -6,6 +6,7 @@ import msgspec
 
 from bench.model.facts import PlanFact
 from bench.model.indexes import IndexFact
+from bench.model.partitions import PartitionedTable
 
 
 class Explained(msgspec.Struct, frozen=True):
@@ -14,3 +15,5 @@ class Explained(msgspec.Struct, frozen=True):
     plans: tuple[PlanFact, ...] = ()
     indexes: tuple[IndexFact, ...] = ()
     """Those of the tables that the plans touch, with the scans of this run."""
+    partitions: tuple[PartitionedTable, ...] = ()
+    """The partitioned tables that the plans touch."""

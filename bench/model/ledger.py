@@ -39,6 +39,24 @@ class NotApplicable(msgspec.Struct, frozen=True):
     reason: str
 
 
+class ProvenClaim(msgspec.Struct, frozen=True):
+    """One line of a stored audit, without its evidence."""
+
+    id: str
+    claim: str
+    verdict: Verdict
+    summary: str
+
+
+class StoredAudit(msgspec.Struct, frozen=True, kw_only=True):
+    """What a report says of an audit that was stored."""
+
+    run_id: str
+    subject: dict[str, str]
+    started_utc: str
+    claims: tuple[ProvenClaim, ...]
+
+
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """A whole audit. ``subject`` says what was audited on which server; ``notes`` what was left out, and why."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.analysis.index_use import tabulate_indexes
+from bench.analysis.partition_use import tabulate_partitions
 from bench.report.numbers import span
 from bench.report.sections.advice import advise, draw_costs
 from bench.report.sections.banner import announce
@@ -19,6 +20,7 @@ from bench.report.sections.measurements import tabulate
 from bench.report.sections.memory import draw_memory
 from bench.report.sections.method import explain_method
 from bench.report.sections.plans import lay_out_plans
+from bench.report.sections.schema import lay_out_schema
 from bench.report.sections.splits import draw_splits
 from bench.report.sections.sweep import Sweep, all_operations
 from bench.report.sections.sweep_gallery import draw_sweep
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from bench.report.sections.findings import Recommendation
     from bench.report.sections.measurements import MeasurementTables
     from bench.report.sections.plans import PlanSection
+    from bench.report.sections.schema import SchemaSection
     from bench.report.tables import Table
 
 
@@ -68,6 +71,7 @@ class Document:
     plans: PlanSection
     plans_absent: str
     indexes: Table | None
+    schema: SchemaSection | None
     environment: Environment
     method: tuple[tuple[str, str], ...]
     files: tuple[RawFile, ...]
@@ -95,6 +99,9 @@ def build_document(material: Material) -> Document:
     )
     plans = lay_out_plans(material.plans, material.scenario)
     indexes = lay_out_indexes(tabulate_indexes(material.indexes, material.plans))
+    schema = lay_out_schema(
+        run, material.audit, material.audit_doubts, tabulate_partitions(material.partitions, material.plans)
+    )
     contents = (
         Entry("verdict", "Verdict"),
         Entry("budgets", "Budgets"),
@@ -104,6 +111,7 @@ def build_document(material: Material) -> Document:
         Entry("measurements", "Measurements"),
         Entry("plans", "Query plans", plans.number),
         *([Entry("indexes", "Indexes", len(indexes.rows))] if indexes else []),
+        *([Entry("schema", "Schema and partitions")] if schema else []),
         Entry("environment", "Environment"),
         Entry("method", "Method"),
         Entry("files", "Raw files"),
@@ -123,6 +131,7 @@ def build_document(material: Material) -> Document:
         plans=plans,
         plans_absent="No plan was recorded.",
         indexes=indexes,
+        schema=schema,
         environment=describe_environment(run, material.host, material.scenario, material.scenario_text, material.plan),
         method=explain_method(material.scenario, measurements),
         files=tuple(material.files),

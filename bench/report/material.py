@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from bench.design.plan import Plan
     from bench.model.facts import HostSummary, PlanFact, RunFacts
     from bench.model.indexes import IndexFact
+    from bench.model.ledger import StoredAudit
+    from bench.model.partitions import PartitionedTable
     from bench.model.scenario import Scenario
     from bench.report.sections.files import RawFile
 
@@ -35,5 +37,10 @@ class Material:
     trials: Sequence[TrialSummary] = ()
     plans: Sequence[PlanFact] = ()
     indexes: Sequence[IndexFact] = ()
+    partitions: Sequence[PartitionedTable] = ()
+    audit: StoredAudit | None = None
+    """An audit of the schema that the run measured."""
+    audit_doubts: Sequence[str] = ()
+    """Audits that could not be read."""
     tuning: TuningOutcome | None = None
     files: Sequence[RawFile] = ()

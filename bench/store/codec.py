@@ -35,6 +35,7 @@ FORMATS: Final[dict[str, int]] = {
     "tuning": 1,
     "explained": 1,
     "gate": 1,
+    "audit": 1,
 }
 """The format written now, by kind."""
 

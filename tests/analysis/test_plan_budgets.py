@@ -10,24 +10,9 @@ from bench.analysis.measure import combine
 from bench.analysis.plan_budgets import judge_plans
 from bench.analysis.verdict import judge_lines
 from bench.model.budget import parse_budget
-from bench.model.facts import PlanFact
 from bench.stats.estimate import Refused
+from tests.analysis.plan_facts import append, plan, scan
 from tests.analysis.synthetic import LOOKUP, scenario, server_facts, statement, summary_of, treatment_of
-
-
-def scan(relation: str, index: str | None = None, loops: int = 1) -> dict[str, Any]:
-    node = {"Node Type": "Index Scan" if index else "Seq Scan", "Relation Name": relation, "Alias": relation}
-    return {**node, **({"Index Name": index} if index else {}), "Actual Loops": loops, "Actual Rows": 1}
-
-
-def plan(root: dict[str, Any], *arguments: str) -> PlanFact:
-    return PlanFact(
-        operation="lookup", role="app", kind="custom", sql=LOOKUP, arguments=arguments, document={"Plan": root}
-    )
-
-
-def append(*children: dict[str, Any]) -> dict[str, Any]:
-    return {"Node Type": "Append", "Actual Loops": 1, "Actual Rows": 1, "Plans": list(children)}
 
 
 def test_every_plan_must_use_the_index() -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from bench.analysis.tuning.candidate import CHANGE, SCOUT, START, Tuning
-from bench.analysis.tuning.pairs import ENOUGH, LONGEST, paired_window_s
+from bench.analysis.tuning.pairs import ENOUGH, LONGEST, TURNS, paired_window_s
 from bench.analysis.tuning.sides import scenario_of
 from tests.analysis.synthetic import MS, closed_loop, scenario, summary_of
 
@@ -40,6 +40,15 @@ def _scouted(service_ms: int, size: int = 10) -> TrialSummary:
 def test_windows_grow_until_they_hold_enough_slow_operations(service_ms: int, window_s: float) -> None:
     """Ten connections do 10 / service operations a second: 200 of them in two seconds at 100 ms."""
     assert paired_window_s(scenario(), [_scouted(service_ms)]) == pytest.approx(window_s, rel=0.05)
+
+
+def test_windows_hold_several_turns_of_many_clients() -> None:
+    """200 clients on 10 connections of 20 ms: 500 a second is enough, but each waits for 0.4 s."""
+    shape = scenario(load={"model": "closed", "clients": 200})
+    seen = summary_of(shape, closed_loop(shape, service_ns=20 * MS))
+    treatment = {**seen.trial.treatment, CHANGE: SCOUT}
+    scouted = dataclasses.replace(seen, trial=msgspec.structs.replace(seen.trial, treatment=treatment))
+    assert paired_window_s(shape, [scouted]) == pytest.approx(TURNS * 0.4, rel=0.05)
 
 
 def test_only_the_size_that_a_tuning_starts_from_tells_how_slow_it_is() -> None:

@@ -38,7 +38,7 @@ BIG = """CREATE TABLE fault_rows AS SELECT g AS id, g % 1000 AS kind, md5(g::tex
  GRANT SELECT ON fault_rows TO bench_app; ANALYZE fault_rows"""
 SCENARIO = """
 name = "fault"
-dataset = {{ scale = 0.01 }}
+dataset = {{ scale = {scale} }}
 load = {{ model = "closed", clients = {clients} }}
 pool = {{ size = 4, reset = "none" }}
 run = {{ warmup = "200ms", window = "500ms" }}
@@ -105,12 +105,6 @@ FAULTS = {
         settings=("pool.size=100",),
         clients=100,
     ),
-    "sort on disk": Fault(
-        "ALTER DATABASE insurance SET work_mem = '64kB'",
-        "work_mem",
-        # No LIMIT: in memory it would be sorted as a heap, which is slower than runs on a disk that is cached.
-        "SELECT max(place) FROM (SELECT rank() OVER (ORDER BY word) AS place FROM fault_rows WHERE id > $1::int) AS r",
-    ),
     "hash join in batches": Fault(
         "ALTER DATABASE insurance SET work_mem = '64kB'; ALTER DATABASE insurance SET enable_mergejoin = off",
         "work_mem",
@@ -154,7 +148,7 @@ def _tune(folder: Path, where: Where, fault: Fault) -> dict[str, Any]:
     command += ["--pg-bin", str(where.pg_bin)] if where.pg_bin else []
     settings = (*fault.settings, *([f"dataset.scale={SCALE}"] if fault.scenario else []))
     if not fault.scenario:
-        (folder / name).write_text(SCENARIO.format(sql=fault.sql, clients=fault.clients))
+        (folder / name).write_text(SCENARIO.format(sql=fault.sql, clients=fault.clients, scale=SCALE))
     command += [part for text in settings for part in ("--set", text)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -11,6 +11,7 @@ import pytest
 from bench.analysis.explain import parse_plan
 from bench.analysis.plan_tree import indexes_used
 from bench.environment.indexes import read_indexes
+from bench.environment.partition_trees import read_partition_trees
 from bench.model.errors import ScenarioError
 from bench.model.parameters import Choice, Uniform
 from bench.model.scenario import Operation, Step
@@ -270,6 +271,20 @@ def test_indexes_are_read_with_size_and_scans_of_all_partitions(subject: Planted
     subject.rows("SELECT amount FROM orders WHERE customer = 7")
     after = {index.name: index for index in read_indexes(admin, ["orders"])}
     assert after["ix_orders_customer"].scans > before["ix_orders_customer"].scans
+
+
+def test_partitions_are_read_with_their_key_and_what_no_other_wants(subject: Planted) -> None:
+    admin = msgspec.structs.replace(subject.environment.admin, dbname="planted")
+    [tree] = read_partition_trees(admin, ["events_2", "orders"])
+    assert (tree.table, tree.parts) == ("events", tuple(f"events_{number}" for number in range(1, 5)))
+    assert tree.key.startswith("RANGE")
+    assert tree.rows > 0
+    assert tree.size_bytes > 4 * 8192
+    assert tree.default_rows is None
+    with subject.changed("CREATE TABLE events_rest PARTITION OF events DEFAULT", "DROP TABLE events_rest"):
+        [tree] = read_partition_trees(admin, ["events"])
+        assert tree.default_rows == 0
+    assert read_partition_trees(admin, ["orders"]) == ()
 
 
 def test_a_run_keeps_the_load_s_plans_with_its_trials_and_the_others_beside(bench: Bench) -> None:

@@ -11,7 +11,8 @@ from bench.analysis.history import Moment, Series, Turn
 from bench.analysis.measurement import Finding, Patch
 from bench.model.facts import Caveat
 from bench.model.indexes import IndexFact
-from bench.model.ledger import ClaimResult, Fault, Ledger, NotApplicable
+from bench.model.ledger import ClaimResult, Fault, Ledger, NotApplicable, ProvenClaim, StoredAudit
+from bench.model.partitions import PartitionedTable
 from bench.report.audit_page import render_audit
 from bench.report.comparison_page import render_comparison
 from bench.report.document import build_document
@@ -102,6 +103,16 @@ def hostile_material() -> Material:
             ),
             recorded.plan_fact(document={HOSTILE: [HOSTILE]}),
         ),
+        partitions=(
+            PartitionedTable(table=HOSTILE, key=HOSTILE, parts=(HOSTILE,), rows=1, size_bytes=1, default_rows=1),
+        ),
+        audit=StoredAudit(
+            run_id=HOSTILE,
+            subject={"server": HOSTILE},
+            started_utc="2025-01-02T03:04:05+00:00",
+            claims=(ProvenClaim(HOSTILE, HOSTILE, "fail", HOSTILE),),
+        ),
+        audit_doubts=(HOSTILE,),
         indexes=(
             IndexFact(name=HOSTILE, table=HOSTILE, definition=HOSTILE, method=HOSTILE, columns=(HOSTILE,)),
             IndexFact(name=f"two {HOSTILE}", table=HOSTILE, definition=HOSTILE, method="btree", columns=(HOSTILE,)),

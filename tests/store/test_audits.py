@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.model.errors import StoreError
-from bench.store.audits import name_audit, write_audit
+from bench.store.audits import find_audit, name_audit, write_audit
 from bench.store.runs import list_runs
 
 if TYPE_CHECKING:
@@ -41,6 +41,35 @@ def test_an_audit_is_never_written_over(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         write_audit(tmp_path, "audit-1", {"claims": [2]})
     assert json.loads((tmp_path / "audit-1" / "audit.json").read_text())["claims"] == [1]
+
+
+def _store(root: Path, name: str, schema: str, claims: int, started: str) -> None:
+    lines = [{"id": f"S{n:02d}", "claim": "it holds", "verdict": "pass", "summary": "seen"} for n in range(claims)]
+    subject = {"environment": "schema", "server": "PostgreSQL 18.6", "schema": schema}
+    write_audit(root, name, {"run_id": name, "subject": subject, "started_utc": started, "claims": lines})
+
+
+def test_the_fullest_audit_of_a_schema_is_found_and_the_newest_of_several(tmp_path: Path) -> None:
+    _store(tmp_path, "audit-1", "mine", 22, "2025-01-01T00:00:00+00:00")
+    _store(tmp_path, "audit-2", "mine", 22, "2025-01-02T00:00:00+00:00")
+    _store(tmp_path, "audit-3", "mine", 1, "2025-01-03T00:00:00+00:00")
+    _store(tmp_path, "audit-4", "other", 23, "2025-01-04T00:00:00+00:00")
+    found, unreadable = find_audit(tmp_path, "mine")
+    assert found is not None
+    assert (found.run_id, len(found.claims), unreadable) == ("audit-2", 22, ())
+    assert find_audit(tmp_path, "nobody's") == (None, ())
+    assert find_audit(tmp_path / "none", "mine") == (None, ())
+
+
+def test_an_audit_that_cannot_be_read_is_named_and_the_others_count(tmp_path: Path) -> None:
+    _store(tmp_path, "audit-1", "mine", 22, "2025-01-01T00:00:00+00:00")
+    (tmp_path / "audit-2").mkdir()
+    (tmp_path / "audit-2" / "audit.json").write_text("{")
+    found, unreadable = find_audit(tmp_path, "mine")
+    assert found is not None
+    assert found.run_id == "audit-1"
+    assert len(unreadable) == 1
+    assert "audit-2/audit.json" in unreadable[0]
 
 
 def test_an_audit_is_not_taken_for_a_run(tmp_path: Path) -> None:

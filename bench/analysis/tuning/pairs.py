@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 QUANTILE = 0.95
 ENOUGH = 400
 """Operations in a window: the mean of so many has a standard error of 5 % where they vary as much as they last."""
+TURNS = 10
+"""Mean response times in a window: what is in flight at its edges must be a small part of it."""
 LONGEST = 5
 """A window of pairs is at most so many times the scenario's."""
 
@@ -53,14 +55,20 @@ def scouts(summaries: Sequence[TrialSummary]) -> list[TrialSummary]:
 
 
 def paired_window_s(scenario: Scenario, summaries: Sequence[TrialSummary]) -> float:
-    """Return the window of pairs in seconds: the scenario's, or as long as ``ENOUGH`` operations take at the start.
+    """Return the window of pairs in seconds: the scenario's, or what slow operations need, as seen at the start.
 
-    With a few dozen slow operations in each window, pairs would differ by chance alone and no budget of time decide.
+    That is as long as ``ENOUGH`` operations take, and ``TURNS`` response times. With a few dozen operations in each
+    window pairs would differ by chance alone, and no budget of time decide.
     """
     own_s = scenario.run.window.seconds
-    rates = [one.everything.ended_rate for one in scouts(summaries) if one.scenario.pool.size == scenario.pool.size]
-    rate = min(rates, default=0.0)
-    return min(max(own_s, ENOUGH / rate), LONGEST * own_s) if rate else own_s
+    seen = [
+        one for one in scouts(summaries) if one.scenario.pool.size == scenario.pool.size and one.everything.ended_rate
+    ]
+    needed = [
+        max(ENOUGH / one.everything.ended_rate, TURNS * one.everything.durations["response_time"].mean_ns / 1e9)
+        for one in seen
+    ]
+    return min(max([own_s, *needed]), LONGEST * own_s)
 
 
 def aim(scenario: Scenario, summaries: Sequence[TrialSummary], operation: str) -> str:

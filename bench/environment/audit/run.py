@@ -72,7 +72,11 @@ def audit(
         with connected(server) as connection:
             version = connection.info.parameter_status("server_version") or "unknown"
     return Ledger(
-        subject={"environment": where.name if ours else str(where), "server": f"PostgreSQL {version}"},
+        subject={
+            "environment": where.name if ours else str(where),
+            "server": f"PostgreSQL {version}",
+            **({"schema": migrations.schema_hash()} if ours else {}),
+        },
         claims=results,
         not_applicable=tuple(
             NotApplicable(claim.id, claim.text, "it speaks of names that only the shipped schema has")
