@@ -11,6 +11,7 @@ from bench.report.sections.advice import advise, draw_costs
 from bench.report.sections.banner import announce
 from bench.report.sections.budgets import lay_out_budgets, standings, strictest_limits
 from bench.report.sections.caveats import gather
+from bench.report.sections.changes import lay_out_standing
 from bench.report.sections.distributions import draw_distributions
 from bench.report.sections.environment import describe_environment, elapsed_s, instant
 from bench.report.sections.findings import recommend
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from bench.report.sections.banner import Banner
     from bench.report.sections.budgets import BudgetSection
     from bench.report.sections.caveats import Doubt
+    from bench.report.sections.changes import ChangeSection
     from bench.report.sections.environment import Environment
     from bench.report.sections.figure import Gallery
     from bench.report.sections.files import RawFile
@@ -60,6 +62,7 @@ class Document:
     generator: str
     contents: tuple[Entry, ...]
     banner: Banner
+    changes: ChangeSection | None
     budgets: BudgetSection
     recommendations: tuple[Recommendation, ...]
     doubts: tuple[Doubt, ...]
@@ -95,8 +98,10 @@ def build_document(material: Material) -> Document:
     )
     plans = lay_out_plans(material.plans, material.scenario)
     indexes = lay_out_indexes(tabulate_indexes(material.indexes, material.plans))
+    changes = lay_out_standing(material.standing, run.run_id, material.baseline_page) if material.standing else None
     contents = (
         Entry("verdict", "Verdict"),
+        *([Entry("changes", "Changes", changes.number)] if changes and changes.title else []),
         Entry("budgets", "Budgets"),
         Entry("recommendations", "Recommendations", len(recommendations)),
         Entry("doubts", "Doubts", len(doubts)),
@@ -115,6 +120,7 @@ def build_document(material: Material) -> Document:
         generator=f"poolbench {run.bench_version}",
         contents=contents,
         banner=announce(run, material.plan, material.verdict, advice, measurements, varied),
+        changes=changes,
         budgets=lay_out_budgets(material.verdict, varied),
         recommendations=recommendations,
         doubts=doubts,
