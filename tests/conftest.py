@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from bench.environment.binaries import embedded_bindir
 from bench.environment.embedded import Where, session
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from bench.environment.embedded import Environment
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+
+# An example may take long on a machine that does other work: how long it takes is no property of the code.
+settings.register_profile("poolbench", deadline=None, derandomize=True, database=None)
+settings.load_profile("poolbench")
 
 
 def system_bindir() -> Path:

@@ -12,8 +12,8 @@ from bench.analysis.gate.metrics import Sizes
 from bench.cli.gate_table import print_gate
 from bench.cli.options import stack
 from bench.cli.output import note
-from bench.experiment.gate import Question
 from bench.experiment.gate_outputs import Outputs, lay_out, write_outputs
+from bench.experiment.question import Question
 from bench.model.errors import ScenarioError
 from bench.model.units import Duration, parse_percent
 

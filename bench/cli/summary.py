@@ -8,10 +8,12 @@ import click
 import msgspec
 
 from bench.analysis.answer import SIZE, telling_levels
+from bench.analysis.gate.standing import Unset
 from bench.analysis.measurement import ALL_OPERATIONS
 from bench.cli.output import note, print_json
 from bench.cli.progress import describe
 from bench.report.numbers import quantity, with_interval
+from bench.report.sections.changes import lay_out_standing
 from bench.store.names import is_finished
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ def print_outcome(derived: Derived, *, as_json: bool, kind: str = "run") -> None
     for doubt in dict.fromkeys(doubts):  # what holds for several subjects is said once
         note(f"  cannot claim: {doubt}")
     _print_verdict(verdict if capacity is None else _deciding(verdict))
+    _print_standing(derived)
     _print_next(derived)
     click.echo(f"results  {derived.path}")
     click.echo(f"report   {derived.report}")
@@ -122,6 +125,17 @@ def _deciding(verdict: Verdict) -> Verdict:
 def judged(verdict: Verdict) -> str | None:
     """Return pass, fail or inconclusive; None where the scenario states no budget, so that there was none to judge."""
     return verdict.verdict if verdict.lines else None
+
+
+def _print_standing(derived: Derived) -> None:
+    if derived.standing is None or isinstance(derived.standing, Unset):
+        return  # the report tells how to set one
+    section = lay_out_standing(derived.standing, derived.run_id)
+    click.echo(section.line)
+    for row in section.changed.rows[:_MOST_STEPS]:
+        click.echo(f"  {row.line}")
+    if (left := section.number - _MOST_STEPS) > 0:
+        click.echo(f"  and {left} more: see the report")
 
 
 def _print_verdict(verdict: Verdict) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from bench.analysis.analyse import analyse
+from bench.analysis.gate.standing import Compared
 from bench.analysis.tuning.analyse import analyse_tuning
 from bench.design.plan import treat
 from bench.experiment.publish import publish
 from bench.experiment.restore import restore
+from bench.experiment.standing import compare_with_baseline
 from bench.report.material import Material
 from bench.report.patch_files import render_patches
 from bench.report.sections.files import RawFile
 from bench.store.audits import find_audit
+from bench.store.baselines import find_baseline
 from bench.store.runs import open_run
 
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.analysis.analyse import Analysis
+    from bench.analysis.gate.standing import Standing
     from bench.experiment.progress import Progress
     from bench.model.scenario import Scenario
     from bench.store.reader import RunReader
@@ -54,10 +59,20 @@ class Derived:
     path: Path
     report: Path
     analysis: Analysis
+    standing: Standing | None = None
+    """Against the baseline of the scenario; None of a tuning, which compares with its own start."""
 
 
-def derive(run: Path | str, results_root: Path, reports_root: Path, progress: Progress) -> Derived:
-    """Analyse a stored run again, replace its derived files and render its report; raises ``StoreError``."""
+def derive(
+    run: Path | str, results_root: Path, reports_root: Path, progress: Progress, baseline: str | None = None
+) -> Derived:
+    """Analyse a stored run again, replace its derived files and render its report; raises ``StoreError``.
+
+    The report begins with what changed against ``baseline``, else against the one set last for the scenario. Raises
+    ``ScenarioError`` where there is no baseline of that name.
+    """
+    if baseline is not None:
+        find_baseline(baseline, results_root)
     reader = open_run(run, results_root)
     progress.note("analysing")
     ran = restore(reader)
@@ -76,9 +91,10 @@ def derive(run: Path | str, results_root: Path, reports_root: Path, progress: Pr
     if analysis.tuning is not None:
         advised = treat(ran.raw, analysis.tuning.change.scenario, ran.source)
         reader.write_patch_files(render_patches(analysis.tuning, advised))
+    standing = compare_with_baseline(reader, ran, analysis, results_root, baseline, progress)
     progress.note("rendering the report")
-    report = _render(reader, ran.scenario, analysis, results_root, reports_root)
-    return Derived(reader.run_id, reader.path, report, analysis)
+    page = _render(reader, ran.scenario, analysis, standing, results_root, reports_root)
+    return Derived(reader.run_id, reader.path, page, analysis, standing)
 
 
 def _files(reader: RunReader, folder: Path) -> Iterator[RawFile]:
@@ -88,7 +104,14 @@ def _files(reader: RunReader, folder: Path) -> Iterator[RawFile]:
             yield RawFile(os.path.relpath(path, folder), holds)
 
 
-def _render(reader: RunReader, scenario: Scenario, analysis: Analysis, results_root: Path, reports_root: Path) -> Path:
+def _render(
+    reader: RunReader,
+    scenario: Scenario,
+    analysis: Analysis,
+    standing: Standing | None,
+    results_root: Path,
+    reports_root: Path,
+) -> Path:
     folder = reports_root / reader.run_id
     schema = reader.facts.schema_hash
     audit, audit_doubts = find_audit(results_root, schema) if schema else (None, ())
@@ -98,6 +121,8 @@ def _render(reader: RunReader, scenario: Scenario, analysis: Analysis, results_r
         findings=analysis.findings,
         verdict=analysis.verdict,
         answer=analysis.answer,
+        standing=standing,
+        baseline_page=_page_of_baseline(standing, reports_root),
         scenario=scenario,
         scenario_text=reader.scenario_text,
         plan=reader.plan,
@@ -112,3 +137,10 @@ def _render(reader: RunReader, scenario: Scenario, analysis: Analysis, results_r
         files=tuple(_files(reader, folder.resolve())),
     )
     return publish(material, reports_root)
+
+
+def _page_of_baseline(standing: Standing | None, reports_root: Path) -> str:
+    """Return the address of the baseline's report beside this one, where there is one."""
+    if not isinstance(standing, Compared) or not (reports_root / standing.baseline_id / "index.html").is_file():
+        return ""
+    return f"../{quote(standing.baseline_id)}/index.html"

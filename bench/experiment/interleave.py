@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from bench.analysis.gate.side import Side
     from bench.environment.attached import Attachment
     from bench.experiment.against import Program
-    from bench.experiment.gate import Question
     from bench.experiment.progress import Progress
+    from bench.experiment.question import Question
 
 PAIRS = 6
 """Pairs of blocks: a rank test of five pairs cannot reach p < 0.05, one of six can."""

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from bench.analysis.analyse import Analysis
     from bench.analysis.gate.identity import Identity
     from bench.analysis.measurement import Measurement
+    from bench.experiment.scenario_file import Planned
+    from bench.model.scenario import Scenario
     from bench.store.reader import RunReader
 
 
@@ -45,10 +48,24 @@ def read_block(run: str | Path, results_root: Path, budgets: Sequence[str] = (),
         )
     raw = Overrides(budgets=tuple(budgets)).apply(ran.raw, ran.source)
     scenario = decode(raw, ran.source) if budgets else ran.scenario
-    trials = list(reader.trials())
-    stored = ((each.trial, each.facts, each.samples(), each.plans()) for each in trials if each.failure is None)
+    stored = (
+        (each.trial, each.facts, each.samples(), each.plans()) for each in reader.trials() if each.failure is None
+    )
     analysis = analyse(reader.facts, ran.plan, scenario, ran.treated, stored, host=reader.host)
-    failed = sum(each.failure is not None for each in trials)
+    return _side(reader, ran, analysis, scenario, name)
+
+
+def side_of(reader: RunReader, ran: Planned, analysis: Analysis) -> Side:
+    """Return a run that was analysed already; raises ``StoreError`` where ``read_side`` does."""
+    _refuse_unfinished(reader)
+    side = _side(reader, ran, analysis, ran.scenario)
+    if not reader.facts.reported:
+        refuse_empty(side, side.folder)
+    return side
+
+
+def _side(reader: RunReader, ran: Planned, analysis: Analysis, scenario: Scenario, name: str = "") -> Side:
+    failed = sum(each.failure is not None for each in reader.trials())
     return Side(
         name=name or reader.run_id,
         run_id=reader.run_id,

@@ -12,6 +12,7 @@ from bench.report.sections.advice import advise, draw_costs
 from bench.report.sections.banner import announce
 from bench.report.sections.budgets import lay_out_budgets, standings, strictest_limits
 from bench.report.sections.caveats import gather
+from bench.report.sections.changes import lay_out_standing
 from bench.report.sections.distributions import draw_distributions
 from bench.report.sections.environment import describe_environment, elapsed_s, instant
 from bench.report.sections.findings import recommend
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from bench.report.sections.banner import Banner
     from bench.report.sections.budgets import BudgetSection
     from bench.report.sections.caveats import Doubt
+    from bench.report.sections.changes import ChangeSection
     from bench.report.sections.environment import Environment
     from bench.report.sections.figure import Gallery
     from bench.report.sections.files import RawFile
@@ -63,6 +65,7 @@ class Document:
     generator: str
     contents: tuple[Entry, ...]
     banner: Banner
+    changes: ChangeSection | None
     budgets: BudgetSection
     recommendations: tuple[Recommendation, ...]
     doubts: tuple[Doubt, ...]
@@ -102,8 +105,10 @@ def build_document(material: Material) -> Document:
     schema = lay_out_schema(
         run, material.audit, material.audit_doubts, tabulate_partitions(material.partitions, material.plans)
     )
+    changes = lay_out_standing(material.standing, run.run_id, material.baseline_page) if material.standing else None
     contents = (
         Entry("verdict", "Verdict"),
+        *([Entry("changes", "Changes", changes.number)] if changes and changes.title else []),
         Entry("budgets", "Budgets"),
         Entry("recommendations", "Recommendations", len(recommendations)),
         Entry("doubts", "Doubts", len(doubts)),
@@ -123,6 +128,7 @@ def build_document(material: Material) -> Document:
         generator=f"poolbench {run.bench_version}",
         contents=contents,
         banner=announce(run, material.plan, material.verdict, advice, measurements, varied),
+        changes=changes,
         budgets=lay_out_budgets(material.verdict, varied),
         recommendations=recommendations,
         doubts=doubts,

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from bench.report.numbers import count, limit, with_interval
 from bench.report.scenario_lines import line_of
-from bench.report.words import describe, reveal
+from bench.report.words import describe, reveal, varied_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from bench.analysis.gate.result import GateLine, GateResult
     from bench.analysis.measurement import Judgement
+    from bench.model.scenario import Level
     from bench.stats.estimate import Estimate
 
 _WORST_FIRST: Final = ("fail", "inconclusive", "pass")
@@ -32,6 +35,8 @@ class GateRow:
     name: str
     operation: str
     treatment: str
+    levels: str
+    """What tells its treatment apart from the others; empty where there are no others."""
     observed: str
     against: str
     word: str
@@ -76,7 +81,7 @@ class GateDocument:
     run_id: str
     baseline: str
     treatment: str
-    """The treatment of all lines that have one, where it is the same for all; lines then do not repeat it."""
+    """The levels that are the same for all lines; lines do not repeat them."""
     rows: tuple[GateRow, ...]
     allowed: tuple[str, ...]
     notes: tuple[str, ...]
@@ -92,16 +97,16 @@ def lay_out_gate(result: GateResult, origin: Origin | None = None) -> GateDocume
     """Lay out a judgement, the lines that count first, the worst first."""
     origin = origin or Origin()
     ordered = sorted(result.lines, key=lambda line: (not line.counts, _WORST_FIRST.index(line.verdict)))
-    treatments = {describe(line.treatment) for line in ordered if line.treatment}
-    common = treatments.pop() if len(treatments) == 1 else ""
-    rows = tuple(_row(line, common, origin) for line in ordered)
+    treatments = [line.treatment for line in ordered if line.treatment]
+    varied = varied_keys(treatments)
+    rows = tuple(_row(line, varied, origin) for line in ordered)
     return GateDocument(
         verdict=result.verdict,
         sentence=_sentence(result, rows),
         scenario=reveal(result.scenario),
         run_id=reveal(result.run_id),
         baseline=reveal(result.baseline or ""),
-        treatment=common,
+        treatment=_common(treatments, varied),
         rows=rows,
         allowed=tuple(reveal(str(difference)) for difference in result.allowed),
         notes=tuple(map(reveal, result.notes)),
@@ -119,11 +124,17 @@ def _sentence(result: GateResult, rows: tuple[GateRow, ...]) -> str:
     return f"{reveal(result.scenario)}{reveal(against)}{how}: {count(len(mine), 'line')}, {said}"
 
 
-def _row(line: GateLine, common: str, origin: Origin) -> GateRow:
+def _common(treatments: Sequence[Mapping[str, Level]], varied: Sequence[str]) -> str:
+    shared = {key: level for key, level in treatments[0].items() if key not in varied} if treatments else {}
+    return describe(shared) if shared else ""
+
+
+def _row(line: GateLine, varied: Sequence[str], origin: Origin) -> GateRow:
     unit = "%" if line.unit == "1" else line.unit
     treatment = describe(line.treatment) if line.treatment else ""
+    levels = describe(line.treatment, varied) if line.treatment and varied else ""
     name = reveal(line.name)
-    what = f"{name} ({treatment})" if treatment and not common else name
+    what = f"{name} ({levels})" if levels else name
     operation = "all" if line.operation == _ALL else reveal(line.operation)
     return GateRow(
         key=" · ".join(part for part in (line.kind, name, reveal(line.operation), treatment) if part),
@@ -133,6 +144,7 @@ def _row(line: GateLine, common: str, origin: Origin) -> GateRow:
         name=name,
         operation=operation,
         treatment=treatment,
+        levels=levels,
         observed=with_interval(line.observed, unit) if line.observed else "not measured" if line.kind != "plan" else "",
         against=_against(line, unit),
         word=line.change,

@@ -61,6 +61,7 @@ def _lines(document: Document) -> Iterator[str]:
         yield f"> {plain_text(notice)}"
         yield ""
     yield from _tiles(document)
+    yield from _changes(document)
     yield from _budgets(document.budgets.main, with_treatment=document.budgets.with_treatment)
     yield from _findings(document)
     yield from _doubts(document)
@@ -78,6 +79,15 @@ def _tiles(document: Document) -> Iterator[str]:
     for tile in document.banner.tiles:
         yield f"| {tile.title} | {tile.value} | {tile.note} |"
     yield ""
+
+
+def _changes(document: Document) -> Iterator[str]:
+    if document.changes is None:
+        return
+    yield plain_text(document.changes.line, 600)
+    yield ""
+    lines = [plain_text(row.line, 400) for row in document.changes.changed.rows]
+    yield from _list("Changed against the baseline", lines)
 
 
 def _budgets(rows: Sequence[BudgetRow], *, with_treatment: bool) -> Iterator[str]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.analysis.answer import Answer
+    from bench.analysis.gate.standing import Standing
     from bench.analysis.measurement import Finding, Measurement, Verdict
     from bench.analysis.summary import TrialSummary
     from bench.analysis.tuning.outcome import TuningOutcome
@@ -30,6 +31,9 @@ class Material:
     findings: Sequence[Finding] = ()
     verdict: Verdict | None = None
     answer: Answer | None = None
+    standing: Standing | None = None
+    baseline_page: str = ""
+    """Address of the baseline's report; empty where there is none."""
     scenario: Scenario | None = None
     scenario_text: str = ""
     plan: Plan | None = None

@@ -78,7 +78,7 @@ def by_block(analysis: Analysis) -> dict[int, dict[int, float]]:
     """Return the throughput of valid trials by pool size and block."""
     found: dict[int, dict[int, float]] = {}
     for one in analysis.summaries:
-        if one.valid:
+        if one.valid_for():
             found.setdefault(one.scenario.pool.size, {})[one.trial.block] = one.everything.throughput
     return found
 

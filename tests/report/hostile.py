@@ -7,6 +7,7 @@ import dataclasses
 import msgspec
 
 from bench.analysis.gate.result import GateResult
+from bench.analysis.gate.standing import Compared
 from bench.analysis.history import Moment, Series, Turn
 from bench.analysis.measurement import Finding, Patch
 from bench.model.facts import Caveat
@@ -92,6 +93,8 @@ def hostile_material() -> Material:
         findings=(finding,),
         verdict=msgspec.structs.replace(small.verdict, lines=lines),
         answer=small.answer,
+        standing=Compared(HOSTILE, HOSTILE, _result(), (HOSTILE, HOSTILE)),
+        baseline_page=f"../{HOSTILE}",
         scenario=small.scenario,
         scenario_text=HOSTILE,
         host=msgspec.structs.replace(recorded.HOST, cpu_model=HOSTILE, details={HOSTILE: HOSTILE}),
@@ -121,14 +124,17 @@ def hostile_material() -> Material:
     )
 
 
-def hostile_pages() -> dict[str, str]:
-    """Return every kind of page, by its place in the folder of reports, filled with hostile text."""
+def _result() -> GateResult:
     bad = msgspec.structs.replace(
         line(HOSTILE, 1.2, "regression", "fail"), operation=HOSTILE, reason=HOSTILE, treatment={HOSTILE: HOSTILE}
     )
-    result = GateResult(
+    return GateResult(
         verdict="fail", scenario=HOSTILE, run_id=HOSTILE, baseline=HOSTILE, lines=(bad,), notes=(HOSTILE,)
     )
+
+
+def hostile_pages() -> dict[str, str]:
+    """Return every kind of page, by its place in the folder of reports, filled with hostile text."""
     runs = [
         IndexedRun(HOSTILE, f"{number} {HOSTILE}", HOSTILE, f"203{number} {HOSTILE}", "fail", HOSTILE, HOSTILE)
         for number in range(10)
@@ -136,7 +142,7 @@ def hostile_pages() -> dict[str, str]:
     return {
         "report": render_report(build_document(hostile_material())),
         "index": render_index(runs, [IndexedComparison(f"0 {HOSTILE}", f"1 {HOSTILE}", "fail", HOSTILE)]),
-        "comparison": render_comparison(lay_out_gate(result), HOSTILE, "run-4", {HOSTILE: "../r/index.html"}),
+        "comparison": render_comparison(lay_out_gate(_result()), HOSTILE, "run-4", {HOSTILE: "../r/index.html"}),
         "audit": render_audit(_ledger(), HOSTILE, "audit.json"),
         "history": render_history(_series(), 3, [HOSTILE]),
     }

@@ -19,6 +19,7 @@ from bench.report.index import IndexedComparison, indexed, render_index
 from bench.stats.estimate import Estimate
 from tests.report import samples
 from tests.report.test_audit_page import LEDGER
+from tests.report.test_changes_section import CHANGED
 from tests.report.test_comparison_page import RESULT
 from tests.report.test_index import run
 
@@ -75,7 +76,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A reports folder as runs leave it."""
     root = tmp_path_factory.mktemp("reports")
     started = "2030-01-02T03:04:05+00:00"
-    document = build_document(samples.material(samples.ONE_FACTOR.replace("replicates = 5", "replicates = 2")))
+    material = samples.material(samples.ONE_FACTOR.replace("replicates = 5", "replicates = 2"), standing=CHANGED)
+    document = build_document(material)
     pages = {
         "r1/index.html": render_report(document),
         "index.html": render_index(

@@ -78,7 +78,8 @@ def test_a_line_that_fails_without_a_ratio_is_a_change_for_the_worse_and_stands_
     result = msgspec.structs.replace(RESULT, lines=(RESULT.lines[4], RESULT.lines[0], plan))
     page = read_page(render_comparison(lay_out_gate(result), "run-3", "run-4", {}))
     rows = page.by_id("changes").all("tbody")[0].all("tr")
-    assert rows[0].all("td")[1].text() == "plan unchanged"
+    assert rows[0].all("td")[1].text() == "query plan"
+    assert rows[0].all("td")[0].text().strip() == "Changed"
     assert "bad" in rows[0].all("td")[0].attributes["class"]
     assert page.all("h1")[0].text() == "lookups: 1 change"
 

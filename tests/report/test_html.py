@@ -34,6 +34,7 @@ SECTIONS = (
     "memory",
     "measurements",
     "plans",
+    "schema",
     "environment",
     "method",
     "files",

@@ -81,7 +81,15 @@ def compare_sides(baseline: Side, candidate: Side, terms: Terms) -> tuple[list[G
         decide(one, None if one.contrast.p is None else next(adjusted), terms.sizes, terms.floors.get(one.place))
         for one in found
     ]
-    return lines, notes
+    return lines, [*notes, *_alone(baseline, candidate)]
+
+
+def _alone(baseline: Side, candidate: Side) -> Iterator[str]:
+    """Name the operations that only one side has."""
+    for one, other in ((baseline, candidate), (candidate, baseline)):
+        names = [name for name in one.operations if name not in other.operations]
+        if names:
+            yield f"{', '.join(names)} only in {one.name}: not compared"
 
 
 def _match(
