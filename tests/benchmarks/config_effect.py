@@ -13,6 +13,7 @@ import json
 import shutil
 import subprocess
 import sys
+from statistics import geometric_mean
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -71,7 +72,7 @@ def _server(folder: Path, settings: dict[str, str]) -> Iterator[Where]:
 
 
 def _run(where: Where, name: str, seed: int, folder: Path) -> tuple[float, float]:
-    """Return throughput and mean response time of one trial."""
+    """Return throughput and mean response time of one trial, their geometric means where clients are swept."""
     command = [sys.executable, "-m", "bench", "run", str(CHECKOUT / "scenarios" / f"{name}.toml"), "--json", "--quick"]
     command += ["--state", str(where.state_root), "--replicates", "1", "--set", f"dataset.scale={SCALE}"]
     command += ["--sweep", "pool.size=8", "--set", f"run.seed={seed}", "--set", "run.window=4s", "--warn-only"]
@@ -80,9 +81,11 @@ def _run(where: Where, name: str, seed: int, folder: Path) -> tuple[float, float
     if done.returncode:
         raise ValueError(done.stderr)
     measured = json.loads((folder / "results" / json.loads(done.stdout)["run_id"] / "measurements.json").read_text())
-    [every] = [one for one in measured["measurements"] if one["operation"] == ALL_OPERATIONS]
-    metrics = every["metrics"]
-    return metrics["throughput"]["point"], metrics["response_time.mean"]["point"]
+    every = [one["metrics"] for one in measured["measurements"] if one["operation"] == ALL_OPERATIONS]
+    throughput, response = (
+        geometric_mean(metrics[name]["point"] for metrics in every) for name in ("throughput", "response_time.mean")
+    )
+    return throughput, response
 
 
 def measure(name: str, sides: tuple[Where, Where], pairs: int, folder: Path) -> Row:

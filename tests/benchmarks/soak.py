@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from bench.model.timeline import Timeline
 
 SHARE = 0.7
+RUN = "the run itself"
 SAMPLE_BYTES = COLUMNS * 8
 COLLECTOR_UNCERTAINTY = 0.5
 """Objects are counted at their own sizes; what the allocator needs around them is not known."""
@@ -68,9 +70,9 @@ class Watched:
 
     name: str
     worker: int | None = None
-    times_s: list[float] = field(default_factory=list)
-    rss_bytes: list[int] = field(default_factory=list)
-    descriptors: list[int] = field(default_factory=list)
+    times_s: array[float] = field(default_factory=lambda: array("d"))
+    rss_bytes: array[int] = field(default_factory=lambda: array("q"))
+    descriptors: array[int] = field(default_factory=lambda: array("q"))
 
 
 class Watch:
@@ -93,7 +95,7 @@ class Watch:
 
     def _find(self) -> dict[int, Watched]:
         """Return the processes; workers stand in the order in which they were started."""
-        found = {os.getpid(): Watched("the run itself")}
+        found = {os.getpid(): Watched(RUN)}
         found |= {pid: Watched(name) for name, pid in self._others.items()}
         for child in sorted(psutil.Process().children(), key=lambda one: one.pid):
             with contextlib.suppress(psutil.Error):
@@ -130,9 +132,9 @@ class Watch:
             yield Watched(
                 one.name,
                 one.worker,
-                [one.times_s[place] for place in kept],
-                [one.rss_bytes[place] for place in kept],
-                [one.descriptors[place] for place in kept],
+                array("d", np.asarray(one.times_s)[kept]),
+                array("q", np.asarray(one.rss_bytes)[kept]),
+                array("q", np.asarray(one.descriptors)[kept]),
             )
 
 
@@ -199,7 +201,8 @@ def judge_processes(record: TrialRecord, watch: Watch, window_s: float) -> Itera
     """Return a line for each process, and whether it is in order."""
     facts, samples = record.facts, record.samples
     gauges = facts.pooler.gauges if facts.pooler else ()
-    for one in watch.settled(window_s):
+    watched = list(watch.settled(window_s))
+    for one in watched:
         if len(one.times_s) < FEWEST:
             yield f"{one.name}: {len(one.times_s)} readings are too few", False
             continue
@@ -207,6 +210,8 @@ def judge_processes(record: TrialRecord, watch: Watch, window_s: float) -> Itera
         if one.worker is not None:
             inside = (samples.worker == one.worker) & (samples.completed_ns >= facts.window_start_ns)
             kept = SAMPLE_BYTES * float(inside.sum()) / window_s
+        elif one.name == RUN:  # these readings lie in its memory
+            kept = 3 * 8 * sum(len(each.times_s) for each in watched) / window_s
         elif one.name == "collector":
             kept, uncertainty = _kept_by_collector(facts.timeline, gauges, window_s), COLLECTOR_UNCERTAINTY
         memory = judge_memory(one.times_s, one.rss_bytes, kept, uncertainty)
