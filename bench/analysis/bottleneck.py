@@ -1,11 +1,14 @@
-"""What holds a treatment back? A pool that is too small looks like four other things in the queue.
+"""What holds a treatment back? A pool that is too small looks like many other things in the queue.
 
-Operations wait for a connection in all of these cases; who works tells them apart. The first that holds is the answer:
+Operations wait for a connection in most of these cases; who works, and what the sessions at work wait for, tells them
+apart. The first that holds is the answer:
 
 * ``server``: its processes use at least 80 % of the cores, so more connections only wait inside the server;
 * ``pooler``, ``generator``: a single thread is at its limit (``bench.analysis.saturation``), or the nearer of both;
 * ``machine``: load, pooler and server together use the cores up;
 * ``generator`` again: it had work all the time, or was late, because others took the CPU it needed;
+* ``locks``, ``latches``, ``wal``, ``disk``, ``transactions``: nobody is busy, and what the sessions at work wait for is
+  named by ``bench.analysis.waits``, with connections to spare or without;
 * ``pool``: none of that, and waiting for a connection takes more than a tenth of the budget: connections are missing.
 
 Source: https://www.pgbouncer.org/usage.html#show-pools on ``maxwait`` (rising: too small a pool or an overloaded
@@ -17,7 +20,7 @@ from __future__ import annotations
 
 from collections import Counter
 from statistics import median
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -33,14 +36,18 @@ from bench.analysis.saturation import (
     pooler_share,
     server_share,
 )
-from bench.analysis.wording import percent, seconds
+from bench.analysis.waits import Cause, Waits, read_waits
+from bench.analysis.wording import estimate, percent, seconds
+from bench.stats.estimate import Estimate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.analysis.summary import TrialSummary
 
-Kind = Literal["server", "pooler", "generator", "machine", "pool"]
+Kind = Literal["server", "pooler", "generator", "machine", "pool"] | Cause
+HELPED_BY_CONNECTIONS: frozenset[Kind] = frozenset({"pool", "wal", "disk", "transactions"})
+"""Where more connections may lift the throughput: sessions share a flush, a disk serves several, a client thinks."""
 
 FULL_SERVER = 0.8
 """Share of the cores that the server's processes use, above which connections queue for CPU inside it."""
@@ -64,6 +71,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds per operation spent waiting for a connection, in the pool and in the pooler."""
     wait_share: float
     service_s: float
+    waits: Waits | None = None
+    """What the sessions at work waited for in the treatment's trials; None where nobody looked."""
 
     @property
     def starved(self) -> bool:
@@ -83,7 +92,7 @@ class Bottleneck(msgspec.Struct, frozen=True, kw_only=True):
     trials: int
 
     @property
-    def evidence(self) -> dict[str, float | str | None]:
+    def evidence(self) -> dict[str, Any]:
         """Everything that was weighed, whatever the answer."""
         load = self.load
         return {
@@ -96,13 +105,15 @@ class Bottleneck(msgspec.Struct, frozen=True, kw_only=True):
             "machine_cpu_share_of_cores": load.machine,
             "wait_for_connection_s": load.wait_s,
             "wait_beside_budget_or_response": load.wait_share,
+            **_waits_evidence(load.waits),
             "trials_that_agree": f"{self.agree} of {self.trials}",
         }
 
 
 def name_bottleneck(trials: Sequence[TrialSummary]) -> Bottleneck | None:
     """Return what held most of the trials of one treatment back, None where nothing was at its limit."""
-    loads = [read_load(trial) for trial in trials]
+    waits = read_waits(trials)
+    loads = [read_load(trial, waits) for trial in trials]
     kinds = [classify(load) for load in loads]
     if not kinds:
         return None
@@ -130,11 +141,13 @@ def classify(load: Load) -> Kind | None:
         return "machine"
     if load.starved:
         return "generator"
+    if load.waits is not None and load.waits.cause is not None:
+        return load.waits.cause
     return "pool" if load.wait_share > WAITED else None
 
 
-def read_load(trial: TrialSummary) -> Load:
-    """Return what a trial's facts say of everybody's work."""
+def read_load(trial: TrialSummary, waits: Waits | None = None) -> Load:
+    """Return what a trial's facts say of everybody's work, beside the waits of its treatment."""
     parts = trial.everything.split.parts
     durations = trial.everything.durations
     response, service = durations["response_time"], durations["service_time"]
@@ -150,6 +163,7 @@ def read_load(trial: TrialSummary) -> Load:
         wait_s=wait_s,
         wait_share=wait_s / against if against > 0 else 0.0,
         service_s=service.mean_ns / 1e9 if service.n else 0.0,
+        waits=waits,
     )
 
 
@@ -185,7 +199,20 @@ def _median(loads: Sequence[Load]) -> Load:
         wait_s=median(load.wait_s for load in loads),
         wait_share=median(load.wait_share for load in loads),
         service_s=median(load.service_s for load in loads),
+        waits=loads[0].waits,
     )
+
+
+def _waits_evidence(waits: Waits | None) -> dict[str, Any]:
+    """Return the shares with their intervals, or the one reason why there are none."""
+    if waits is None:
+        return {"what_sessions_wait_for": "not known: no collector read it"}
+    return {
+        "sessions_at_work": waits.at_work,
+        "sessions_idle_in_transaction": waits.in_transaction,
+        "share_of_sessions_at_work_by_wait": dict(waits.shares),
+        "most_frequent_waits": {name: percent(share) for name, share in waits.events.items()},
+    }
 
 
 def _reason(kind: Kind, load: Load) -> str:
@@ -205,3 +232,20 @@ def _reason(kind: Kind, load: Load) -> str:
                 f"operations waited {seconds(load.wait_s)} for a connection, {percent(load.wait_share)} of the budget "
                 "or of the mean response time, while nothing else was at its limit"
             )
+        case "transactions":
+            return f"{_share(load, kind)} of the sessions in use wait for the application with a transaction open"
+        case _:
+            return f"{_share(load, kind)} of the sessions at work wait {_FOR[kind]}"
+
+
+_FOR: dict[Cause, str] = {
+    "locks": "for locks that others hold",
+    "latches": "for pages or structures in shared memory that others are at",
+    "wal": "for their commits to reach the disk",
+    "disk": "for pages or temporary files from outside shared memory",
+}
+
+
+def _share(load: Load, cause: Cause) -> str:
+    known = load.waits.shares.get(cause) if load.waits else None
+    return estimate(known, "%") if isinstance(known, Estimate) else "an unknown share"

@@ -20,6 +20,21 @@ WORKERS = "workers"
 GROUPS = (BACKENDS, SERVER, POOLER, WORKERS)
 
 
+class Blocker(msgspec.Struct, frozen=True, kw_only=True):
+    """One session that others of the load wait for, and that waits for no lock itself."""
+
+    ours: bool
+    """Whether it is of the load, too."""
+    backend_type: str
+    """In the server's words; a prepared transaction has no backend and is called that."""
+    state: str
+    """``active``, ``idle in transaction`` …; empty where this role may not see it."""
+    wait: str = ""
+    """``type:event`` it waits for, empty if it computes."""
+    queryid: int | None = None
+    """Of its statement now or last, in pg_stat_statements; of the load's own sessions only. The text stays there."""
+
+
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One instant, ``t_ns`` since the trial's start. What could not be read is absent from the dictionaries."""
 
@@ -30,6 +45,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """The same sessions by ``type:event``, active and waiting ones only."""
     locks_waiting: int = 0
     """Sessions of the whole server that wait for a heavyweight lock."""
+    locked: dict[str, int] = {}
+    """Sessions of the load that wait for a lock, by what is locked: ``row lock on accounts``."""
+    blockers: tuple[Blocker, ...] = ()
+    """Who the longest of them wait for."""
     others_active: int = 0
     """Active sessions of other roles or databases."""
     autovacuum: int = 0

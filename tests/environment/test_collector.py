@@ -46,7 +46,7 @@ def database(environment: Environment) -> Iterator[Endpoint]:
         connection.execute("CREATE TABLE rates_low PARTITION OF rates FOR VALUES FROM (0) TO (500)")
         connection.execute("CREATE TABLE rates_high PARTITION OF rates FOR VALUES FROM (500) TO (1001)")
         connection.execute("INSERT INTO rates SELECT n, repeat('x', 100) FROM generate_series(1, 1000) AS n")
-        connection.execute("GRANT SELECT ON rates TO PUBLIC")
+        connection.execute("GRANT SELECT, UPDATE ON rates TO PUBLIC")
         connection.execute("VACUUM ANALYZE rates")
     yield made
     scratch.close()
@@ -105,6 +105,31 @@ def test_sessions_are_sorted_by_what_they_wait_for(database: Endpoint, load: End
         assert reading.waits == {"Lock": 1, "idle in transaction": 1}
         assert reading.events == {"Lock:advisory": 1}
         assert reading.locks_waiting == 1
+        assert reading.locked == {"advisory lock": 1}
+        (blocker,) = reading.blockers
+        assert (blocker.ours, blocker.backend_type, blocker.state) == (True, "client backend", "idle in transaction")
+        assert blocker.queryid is not None
+
+
+def test_rows_are_named_by_their_table_and_only_the_head_of_a_queue_blocks(
+    database: Endpoint, load: Endpoint, order: Order
+) -> None:
+    """Somebody else holds a row of a partition; one waits for its transaction, one queues behind, one wants all."""
+    lock_row = "SELECT 1 FROM rates WHERE id = 7 FOR UPDATE"
+    with contextlib.ExitStack() as stack:
+        observer, holder = stack.enter_context(_session(database)), stack.enter_context(_session(database))
+        waiters = [stack.enter_context(_session(load)) for _ in range(3)]
+        holder.execute("BEGIN")
+        holder.execute(lock_row)
+        for number, waiter in enumerate(waiters, 1):
+            waiter.pgconn.send_query(b"BEGIN; LOCK TABLE rates IN EXCLUSIVE MODE" if number == 3 else lock_row.encode())
+            _wait_for_waiters(observer, number)
+        timeline = _timeline(_collect(order))
+        holder.execute("COMMIT")
+    for reading in timeline.readings:
+        assert reading.locked == {"row lock on rates": 2, "relation lock on rates (ExclusiveLock)": 1}
+        (blocker,) = reading.blockers
+        assert (blocker.ours, blocker.state, blocker.queryid) == (False, "idle in transaction", None)
 
 
 def test_processes_are_grouped_and_their_memory_is_read(load: Endpoint, order: Order) -> None:

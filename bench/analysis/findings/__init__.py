@@ -13,6 +13,7 @@ from bench.analysis.findings import (
     littles_law,
     pool,
     server,
+    waits,
 )
 from bench.analysis.findings.plans import find_in_plans
 
@@ -28,6 +29,7 @@ RULES: tuple[Callable[[Context], list[Finding]], ...] = (
     budget_missed.find,
     best_pool_size.find,
     *pool.RULES,
+    *waits.RULES,
     *driver.RULES,
     *server.RULES,
     cold_start.find,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis.answer import telling_levels
+from bench.analysis.bottleneck import HELPED_BY_CONNECTIONS
 from bench.analysis.measurement import Finding, Patch
 from bench.analysis.wording import treatment
 
@@ -84,6 +85,6 @@ def _ceiling(context: Context, subject: SubjectAnswer) -> str:
     top = subject.loads[-1]
     measurement = context.of({**subject.levels, top.key: top.load, "pool.size": subject.recommended or 0})
     known = context.bottleneck(measurement) if measurement else None
-    if known is None or known.kind == "pool":
+    if known is None or known.kind in HELPED_BY_CONNECTIONS:
         return ""
     return f" At this size {known.reason}, so the throughput is its ceiling: a bigger pool cannot lift it."

@@ -38,6 +38,15 @@ _INSIDE = {
 }
 """The parts a duration is made of; throughput is bound by all of them."""
 
+_FINDINGS = {
+    "locks": "WT01-locks",
+    "latches": "WT02-latches",
+    "wal": "WT03-commits",
+    "disk": "WT04-disk",
+    "transactions": "WT05-open-transactions",
+}
+"""The rules that speak of what sessions wait for, by what holds a treatment back."""
+
 _OF_WORK = {
     "plan": "Compare the recorded plans with those of an earlier run: look for a dropped or invalid index, missing "
     "statistics (ANALYZE), or row-level security that keeps an operator from the index.",
@@ -97,6 +106,12 @@ def _finding(context: Context, lines: list[Line]) -> Finding:
     )
 
 
+def _instead(held_back_by: Bottleneck) -> str:
+    if rule := _FINDINGS.get(held_back_by.kind):
+        return f"see {rule}, and leave the pool as it is until that is done."
+    return "do not raise the pool; lower the load."
+
+
 def _is_reported(measurement: Measurement) -> bool:
     return any(caveat.code == REPORTED for caveat in measurement.caveats)
 
@@ -124,5 +139,9 @@ def _remedy(
     largest = max(known, key=lambda part: known[part])
     if largest in ("pool_wait", "pooler_wait") and held_back_by is not None and held_back_by.kind != "pool":
         # Too small a pool and a saturated system look alike in the queue; only one of them is cured by connections.
-        return f"Operations queue, but {held_back_by.reason}: do not raise the pool; lower the load."
+        return f"Operations queue, but {held_back_by.reason}: {_instead(held_back_by)}"
+    if largest == "server" and held_back_by is not None and held_back_by.kind in _FINDINGS:
+        return (
+            f"The server has the operations for most of the time, but {held_back_by.reason}: {_instead(held_back_by)}"
+        )
     return _REMEDIES[largest]

@@ -79,6 +79,8 @@ class _Watch:
                 waits=sessions.waits,
                 events=sessions.events,
                 locks_waiting=sessions.locks_waiting,
+                locked=sessions.locked,
+                blockers=sessions.blockers,
                 others_active=sessions.others_active,
                 autovacuum=sessions.autovacuum,
                 processes={name: usage.processes for name, usage in used.items()},

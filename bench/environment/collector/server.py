@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from bench.environment.connection import open_connection
 from bench.environment.probes import probe_sql
 from bench.model.facts import Caveat
-from bench.model.timeline import CPU, IDLE, IN_TRANSACTION, LOCK, InputOutput, TableAccess
+from bench.model.timeline import CPU, IDLE, IN_TRANSACTION, LOCK, Blocker, InputOutput, TableAccess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +38,8 @@ class Sessions:
     waits: dict[str, int] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)
     locks_waiting: int = 0
+    locked: dict[str, int] = field(default_factory=dict)
+    blockers: tuple[Blocker, ...] = ()
     others_active: int = 0
     autovacuum: int = 0
     autovacuumed: tuple[str, ...] = ()
@@ -72,10 +74,16 @@ class ServerReader:
         return self._connection.execute(text.encode(), arguments or None, prepare=True).fetchall()
 
     def sessions(self) -> Sessions:
-        """Read what every session does now; one query, without a lock on anything."""
+        """Read what every session does now, without a lock on anything; whose locks they wait for only if they do.
+
+        Asking for locks stops whoever takes one for a moment, so it is asked where somebody waits, and of few.
+        """
         found = Sessions()
         for row in self._all("activity", role=self._role):
             _count(found, row)
+        if found.waits.get(LOCK):
+            found.locked = {row["what"]: row["sessions"] for row in self._all("locks", role=self._role)}
+            found.blockers = tuple(Blocker(**row) for row in self._all("blockers", role=self._role))
         return found
 
     def counters(self) -> Counters:

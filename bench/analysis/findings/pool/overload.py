@@ -1,7 +1,7 @@
 """PO02-overload: the server is at its limit, so a bigger pool only moves the queue into it.
 
 Trigger: the server's processes use at least 80 % of the cores (``bench.analysis.bottleneck``). In the queue this looks
-like a pool that is too small.
+like a pool that is too small. A server that is not busy while its sessions wait has other answers: WT01 to WT05.
 Source: https://www.pgbouncer.org/usage.html#show-pools (maxwait: "either an overloaded server or just too small of a
 pool"); https://wiki.postgresql.org/wiki/Number_Of_Database_Connections.
 """
