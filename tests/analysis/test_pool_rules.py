@@ -81,6 +81,17 @@ def test_po01_is_no_more_than_a_rule_of_thumb_where_the_servers_cpu_is_unknown()
     assert "look at it first" in finding.remedy
 
 
+@pytest.mark.parametrize(("opened", "first"), [(0, "Send fewer"), (100, "Send fewer"), (2000, "Keep connections")])
+def test_a_saturated_pooler_is_told_to_shake_hands_less_where_operations_reconnect(opened: int, first: str) -> None:
+    """2,000 operations in each window."""
+    workers = (worker_facts(scenario(), clients=40, connections_opened=opened),)
+    facts = {**_server(0.5), "pooler": pooler_facts(scenario(), {}, cpu_s=1.9), "workers": workers}
+    finding = only(one_treatment(40, facts=facts), "pooler-saturated")
+    assert finding.summary.startswith("pgBouncer's thread is saturated: it used 95 %")
+    assert finding.remedy.startswith(first)
+    assert "so_reuseport" in finding.remedy
+
+
 @pytest.mark.parametrize(("cpu_s", "expected"), [(6.3, None), (6.5, "warning")])
 def test_po02_never_advises_a_bigger_pool(cpu_s: float, expected: str | None) -> None:
     """Of 4 cores for 2 s, 80 % are 6.4 s."""

@@ -26,10 +26,9 @@ _FLUSH = (
     "Do more with each commit: put the statements that belong together into one transaction, insert many rows with a "
     "statement. A faster disk for WAL (or one with a protected write cache) shortens each flush. More sessions share a "
     "flush, so measure a larger pool before ruling it out; with many at once try `commit_delay` of half the time of a "
-    "flush (pg_test_fsync tells it). `synchronous_commit = off` removes the wait at a risk: a crash of the server loses"
-    " "
-    "the commits of the last moments, up to three times `wal_writer_delay`, that clients believe to be done; use it "
-    "only for transactions that may be lost, with SET LOCAL."
+    "flush (pg_test_fsync tells it). `synchronous_commit = off` removes the wait at a risk: a crash of the server "
+    "loses the commits of the last moments, up to three times `wal_writer_delay`, that clients believe to be done; use "
+    "it only for transactions that may be lost, with SET LOCAL."
 )
 _INSERT = (
     "Write less WAL from fewer sessions at once: batch rows (COPY, many rows a statement), drop indexes that nobody "
