@@ -149,7 +149,9 @@ HOLDER = Blocker(ours=True, backend_type="client backend", state="idle in transa
 
 def _locked(blocker: Blocker = HOLDER, what: str = "row lock on accounts") -> Any:
     seen = waited({"Lock:tuple": 6}, cpu=1, locked={what: 6}, blockers=(blocker,))
-    known = msgspec.structs.replace(statement("UPDATE accounts\n SET balance = $1", 9, 1.0), queryid=7)
+    known = msgspec.structs.replace(
+        statement("PREPARE one (int) AS UPDATE accounts\n SET balance = $1", 9, 1.0), queryid=7
+    )
     return only(one_treatment(10, facts=facts(seen, statements=(known,))), "WT01-locks")
 
 

@@ -55,6 +55,10 @@ def test_the_interval_covers_at_least_what_it_promises() -> None:
         assert covered >= 0.94 * 200
 
 
+def test_small_changes_that_last_take_nothing_from_what_all_instants_agree_on() -> None:
+    assert _estimate([9] * 10 + [10] * 10, [10] * 20).low > 0.7
+
+
 @pytest.mark.parametrize("part", [2.0, -1.0])
 def test_counts_that_contradict_each_other_are_no_share(part: float) -> None:
     known = share_of([part] * 9, [1.0] * 9)

@@ -10,6 +10,7 @@ Source: https://www.postgresql.org/docs/current/explicit-locking.html; pg_blocki
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ RULE = "WT01-locks"
 MOST_NAMED = 5
 MOST_LETTERS = 80
 AUTOVACUUM = "autovacuum worker"
+_PREPARE = re.compile(r"^prepare \S+(?: ?\([^)]*\))? as ", re.IGNORECASE)
+"""The server keeps the text that it saw first, which may be that of a PREPARE."""
 
 _ROW = (
     "Shorten the transactions that write it: change the contended row last, commit at once, and let nothing in between "
@@ -97,7 +100,7 @@ def _blockers(waiting: Waiting) -> Counter[str]:
 def _texts(trials: Sequence[TrialSummary]) -> dict[int, str]:
     """Return the load's statements by id, as the server normalised them: nothing secret is left in these."""
     return {
-        fact.queryid: " ".join(fact.query.split())[:MOST_LETTERS]
+        fact.queryid: _PREPARE.sub("", " ".join(fact.query.split()))[:MOST_LETTERS]
         for trial in trials
         if trial.facts.server
         for fact in trial.facts.server.statements
