@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -71,24 +70,11 @@ def _look(target: Target, text: str, block: int) -> TrialSummary:
 
 
 @contextlib.contextmanager
-def _preferred(pid: int | None) -> Iterator[None]:
-    """Let a process have the cores before other tests: the kernel shares them out by session, not by process.
-
-    Only root may, and only where sessions are grouped (autogroup); elsewhere looking again has to do.
-    """
-    group = Path(f"/proc/{pid}/autogroup")
-    with contextlib.suppress(OSError):
-        group.write_text("-10")
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            group.write_text("0")
-
-
-@contextlib.contextmanager
 def _first(*pids: int | None) -> Iterator[None]:
-    """Let processes that need little, and what they start, have a core whenever they want one; only root may."""
+    """Let processes, and what they start, have the cores before other tests for the second of a look.
+
+    Only root may; elsewhere looking again has to do. The kernel keeps a twentieth of each core for the others.
+    """
     before = {pid or 0: (os.sched_getscheduler(pid or 0), os.sched_getparam(pid or 0)) for pid in pids}
     with contextlib.suppress(PermissionError):
         for pid in before:
@@ -108,7 +94,7 @@ def _plain(environment: Environment) -> Iterator[Target]:
 
 @contextlib.contextmanager
 def _busy(environment: Environment) -> Iterator[Target]:
-    with _preferred(own_pids(environment)[0]):
+    with _first(own_pids(environment)[0], 0):
         yield target_of(environment)
 
 
