@@ -65,6 +65,9 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files; with xdist this needs `--no-loadscope-reorder`, which keeps the order."""
     rank = {CHECKOUT / "tests" / name: place for place, name in enumerate(LONGEST)}
+    gone = [str(path) for path in rank if not path.is_file()]
+    if gone:
+        raise pytest.UsageError(f"tests/conftest.py begins with files that are no longer there: {', '.join(gone)}")
     items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
