@@ -25,7 +25,7 @@ demo: setup ## the main job on the embedded default; ends by printing the report
 
 test: setup ## every test
 	sh .ci/provide-test-servers
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -40,6 +40,37 @@ def system_bindir() -> Path:
     return found[-1].parent
 
 
+LONGEST = (
+    "experiment/test_tune.py",
+    "experiment/test_capacity.py",
+    "gate/test_against.py",
+    "environment/audit/test_mutations.py",
+    "plugin/test_pytest_plugin.py",
+    "experiment/test_resume.py",
+    "experiment/test_swarm.py",
+    "environment/audit/test_shipped.py",
+    "environment/test_seeding.py",
+    "environment/test_recovery.py",
+    "experiment/test_workloads.py",
+    "cli/test_schema.py",
+    "load/swarm/test_swarm.py",
+    "load/test_workers_end.py",
+    "experiment/test_adaptive.py",
+    "experiment/test_swarm_hosts.py",
+    "test_wheel.py",
+)
+"""The files that take longest. They come first, so that no worker is left with one while the others are done."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files; with xdist this needs `--no-loadscope-reorder`, which keeps the order."""
+    rank = {CHECKOUT / "tests" / name: place for place, name in enumerate(LONGEST)}
+    gone = [str(path) for path in rank if not path.is_file()]
+    if gone:
+        raise pytest.UsageError(f"tests/conftest.py begins with files that are no longer there: {', '.join(gone)}")
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
+
 BINDIRS = {"embedded": embedded_bindir, "system": system_bindir}
 
 

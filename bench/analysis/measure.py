@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from scipy import stats
+import scipy
 
 from bench.analysis.activity import hit_ratio
 from bench.analysis.buffers import count_buffers
@@ -224,7 +224,7 @@ def _error_rate(operations: Sequence[OperationSummary]) -> Known:
     if not total:
         return Refused("no operation belongs to the window", 0, 1)
     failed = total - sum(operation.outcomes.get("ok", 0) for operation in operations)
-    counts = stats.binomtest(failed, total).proportion_ci(confidence_level=LEVEL, method="exact")
+    counts = scipy.stats.binomtest(failed, total).proportion_ci(confidence_level=LEVEL, method="exact")
     point, low, high = failed / total, float(counts.low), float(counts.high)
     trials = mean_interval([operation.error_rate for operation in operations], LEVEL)
     if isinstance(trials, Estimate):

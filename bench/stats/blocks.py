@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from bench.stats.autocorrelation import effective_sample_size
 from bench.stats.estimate import Estimate, Refused
@@ -66,6 +66,6 @@ def series_mean(series: Series, level: float = 0.95, unit: str = "1") -> Estimat
     if x.size < _FEWEST:
         return Refused(f"{x.size} blocks do not show how blocks differ", x.size, _FEWEST)
     units = max(2.0, effective_sample_size(x))
-    half = float(stats.t.ppf((1 + level) / 2, units - 1) * x.std(ddof=1) / np.sqrt(units))
+    half = float(scipy.stats.t.ppf((1 + level) / 2, units - 1) * x.std(ddof=1) / np.sqrt(units))
     mean = float(x.mean())
     return Estimate(mean, mean - half, mean + half, level, x.size, unit)

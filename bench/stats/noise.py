@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import optimize, stats
+import scipy
 
 from bench.stats.estimate import Estimate, Refused
 from bench.stats.replicates import log_ratios, refuse_ratio
@@ -46,10 +46,12 @@ def noise_floor(
     logs = log_ratios(first, second)
     df = logs.size - 1
     mean, sd = abs(float(logs.mean())), float(logs.std(ddof=1))
-    reach = float(stats.t.ppf((1 + level) / 2, df)) * math.sqrt(1 / pairs + 1 / logs.size)
-    narrow, wide = (math.sqrt(df / float(stats.chi2.ppf(tail, df))) for tail in ((1 + level) / 2, (1 - level) / 2))
+    reach = float(scipy.stats.t.ppf((1 + level) / 2, df)) * math.sqrt(1 / pairs + 1 / logs.size)
+    narrow, wide = (
+        math.sqrt(df / float(scipy.stats.chi2.ppf(tail, df))) for tail in ((1 + level) / 2, (1 - level) / 2)
+    )
     point, low, high = (math.expm1(mean + reach * sd * factor) for factor in (1.0, narrow, wide))
-    bias_p = float(2 * stats.t.sf(mean / (sd / math.sqrt(logs.size)), df)) if sd > 0 else float(mean == 0)
+    bias_p = float(2 * scipy.stats.t.sf(mean / (sd / math.sqrt(logs.size)), df)) if sd > 0 else float(mean == 0)
     return NoiseFloor(Estimate(point, low, high, level, logs.size, "1"), sd, bias_p)
 
 
@@ -64,7 +66,7 @@ def floor_between_runs(values: Sequence[float], level: float = 0.95) -> float | 
     if min(values) <= 0:
         return Refused("a value of zero has no ratio", len(values), None)
     logs = np.log(np.asarray(values, dtype=np.float64))
-    return math.expm1(float(stats.t.ppf((1 + level) / 2, logs.size - 1)) * float(logs.std(ddof=1)) * math.sqrt(2))
+    return math.expm1(float(scipy.stats.t.ppf((1 + level) / 2, logs.size - 1)) * float(logs.std(ddof=1)) * math.sqrt(2))
 
 
 def detection_power(effect: float, sd_log: float, n: int, *, alpha: float = 0.05, paired: bool = True) -> float:
@@ -77,9 +79,9 @@ def detection_power(effect: float, sd_log: float, n: int, *, alpha: float = 0.05
         raise ValueError(f"power needs effect > -1, sd > 0, n >= 2: {effect}, {sd_log}, {n}")
     df = n - 1 if paired else 2 * n - 2
     error = sd_log * math.sqrt((1 if paired else 2) / n)
-    critical = float(stats.t.ppf(1 - alpha / 2, df))
+    critical = float(scipy.stats.t.ppf(1 - alpha / 2, df))
     shift = abs(math.log1p(effect)) / error
-    return float(stats.nct.sf(critical, df, shift))
+    return float(scipy.stats.nct.sf(critical, df, shift))
 
 
 def minimum_detectable_effect(
@@ -95,4 +97,4 @@ def minimum_detectable_effect(
     largest = sd_log
     while missing(largest) < 0:
         largest *= 2
-    return math.expm1(float(optimize.brentq(missing, 0.0, largest)))
+    return math.expm1(float(scipy.optimize.brentq(missing, 0.0, largest)))

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from bench.stats.estimate import Estimate, Refused
 from bench.stats.histogram import IntArray, LogHistogram, integers, merge
@@ -85,7 +85,7 @@ def interval_ranks(q: float, n: int, level: float) -> tuple[int, int] | None:
     if n < smallest_n(q, level):
         return None
     alpha = 1 - level
-    below = stats.binom(n, q)
+    below = scipy.stats.binom(n, q)
     low, high = int(below.ppf(alpha / 2)), int(below.ppf(1 - alpha / 2)) + 1
     if high > n:
         low = int(below.ppf(alpha - q**n))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import optimize, stats
+import scipy
 
 from bench.stats.estimate import Refused
 
@@ -125,7 +125,7 @@ def md1_wait_cdf(rate: float, service_s: float, t_s: float) -> float:
         return 1.0
     steps = math.floor(t_s / service_s) + 1
     at_most = np.cumsum(_md1_in_system(rho, steps + 1))
-    arrivals = stats.poisson.pmf(np.arange(steps), rate * (steps * service_s - t_s))
+    arrivals = scipy.stats.poisson.pmf(np.arange(steps), rate * (steps * service_s - t_s))
     # At most ``steps - 1 - j`` waiting means at most one more than that in the system.
     return min(1.0, float(at_most[steps:0:-1] @ arrivals))
 
@@ -142,12 +142,14 @@ def md1_wait_quantile_s(rate: float, service_s: float, q: float) -> float:
     longest = service_s
     while md1_wait_cdf(rate, service_s, longest) < q:
         longest *= 2
-    return float(optimize.brentq(lambda t: md1_wait_cdf(rate, service_s, t) - q, 0.0, longest, xtol=1e-9 * service_s))
+    return float(
+        scipy.optimize.brentq(lambda t: md1_wait_cdf(rate, service_s, t) - q, 0.0, longest, xtol=1e-9 * service_s)
+    )
 
 
 def _md1_in_system(rho: float, largest: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """P(k in the M/D/1 system) for k = 0..largest, by balancing what crosses each level upwards and downwards."""
-    more_than = stats.poisson.sf(np.arange(largest + 1), rho)
+    more_than = scipy.stats.poisson.sf(np.arange(largest + 1), rho)
     p = np.zeros(largest + 1)
     p[0] = 1 - rho
     for j in range(largest):

@@ -9,8 +9,8 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from bench.stats.estimate import Estimate, Refused
 from bench.stats.quantiles import count, pool, quantiles, smallest_n, too_few
@@ -33,7 +33,7 @@ def mean_interval(values: Sequence[float], level: float = 0.95, unit: str = "1")
 
 def around(point: float, standard_error: float, df: float, level: float, unit: str) -> Estimate:
     """Student's t interval round a point; n is one more than the degrees of freedom."""
-    half = float(stats.t.ppf((1 + level) / 2, df)) * standard_error
+    half = float(scipy.stats.t.ppf((1 + level) / 2, df)) * standard_error
     return Estimate(point, point - half, point + half, level, round(df) + 1, unit)
 
 
@@ -62,7 +62,7 @@ def quantile_over_replicates(
 
 def around_quantile(point: float, single: FloatArray, units: float, level: float, unit: str) -> Estimate:
     """Interval round a pooled quantile from quantiles of its parts, which count as ``units`` independent ones."""
-    critical = float(stats.t.ppf((1 + level) / 2, units - 1))
+    critical = float(scipy.stats.t.ppf((1 + level) / 2, units - 1))
     if single.min() > 0:
         half = critical * float(np.log(single).std(ddof=1)) / math.sqrt(units)
         low, high = point * math.exp(-half), point * math.exp(half)
@@ -99,7 +99,7 @@ def bootstrap_paired_ratio(
     point = float(logs.mean())
     low = high = point
     if np.ptp(logs) > 0:
-        interval = stats.bootstrap(
+        interval = scipy.stats.bootstrap(
             (logs,), np.mean, n_resamples=resamples, confidence_level=level, method="BCa", rng=rng
         ).confidence_interval
         low, high = min(point, float(interval.low)), max(point, float(interval.high))
@@ -121,7 +121,7 @@ def unpaired_ratio(baseline: Sequence[float], candidate: Sequence[float], level:
     if error > 0:
         df = error**2 / sum(part**2 / (x.size - 1) for part, x in zip(parts, (before, after), strict=True))
     point = float(after.mean() - before.mean())
-    half = float(stats.t.ppf((1 + level) / 2, df)) * math.sqrt(error)
+    half = float(scipy.stats.t.ppf((1 + level) / 2, df)) * math.sqrt(error)
     n = min(before.size, after.size)
     return exponential(Estimate(point, point - half, point + half, level, n, "log"))
 

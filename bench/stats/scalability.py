@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize
 
 from bench.stats.estimate import Estimate, Refused
 
@@ -67,7 +67,7 @@ def fit_usl(levels: Sequence[float], throughput: Sequence[float]) -> Usl | Refus
         return Refused("a level without throughput is no point of a scalability curve", distinct, None)
     # N / X is linear in 1/gamma, sigma/gamma and kappa/gamma: that solution starts the search near its end.
     terms = np.column_stack([np.ones_like(n), n - 1, n * (n - 1)]) * (x / n)[:, None]
-    inverse, contention, coherency = optimize.nnls(terms, np.ones_like(n))[0]
+    inverse, contention, coherency = scipy.optimize.nnls(terms, np.ones_like(n))[0]
     if inverse > 0:
         return _refine(n, x, Usl(1 / inverse, min(1.0, contention / inverse), coherency / inverse))
     return _refine(n, x, Usl(float((x / n).max()), 0.1, 0.0))
@@ -144,7 +144,7 @@ def _refine(n: FloatArray, x: FloatArray, start: Usl) -> Usl:
         return np.column_stack([n / divisor, slope, slope * n])
 
     largest = float(n.max())
-    fitted = optimize.least_squares(
+    fitted = scipy.optimize.least_squares(
         residuals,
         (start.gamma / scale, start.sigma, start.kappa),
         jacobian,

@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from bench.stats.replicates import log_ratios
 
@@ -35,16 +35,16 @@ def mann_whitney_p(baseline: Sequence[float], candidate: Sequence[float], rng: n
     """Rank test of two independent groups: exact, or by permutation where values are tied."""
     values = [*baseline, *candidate]
     if len(set(values)) == len(values):
-        return float(stats.mannwhitneyu(baseline, candidate, method="exact").pvalue)
-    permutation = stats.PermutationMethod(n_resamples=_RESAMPLES, rng=rng)
-    return float(stats.mannwhitneyu(baseline, candidate, method=permutation).pvalue)
+        return float(scipy.stats.mannwhitneyu(baseline, candidate, method="exact").pvalue)
+    permutation = scipy.stats.PermutationMethod(n_resamples=_RESAMPLES, rng=rng)
+    return float(scipy.stats.mannwhitneyu(baseline, candidate, method=permutation).pvalue)
 
 
 def wilcoxon_p(baseline: Sequence[float], candidate: Sequence[float]) -> float:
     """Signed-rank test of pairs on their log ratios: exact up to 50 pairs without ties, or 13 with them."""
     # Equal ratios must tie although their logarithms differ in the last bits.
     logs = np.round(log_ratios(baseline, candidate), 12)
-    return float(stats.wilcoxon(logs).pvalue) if logs.any() else 1.0
+    return float(scipy.stats.wilcoxon(logs).pvalue) if logs.any() else 1.0
 
 
 def permutation_p(
@@ -52,7 +52,7 @@ def permutation_p(
 ) -> float:
     """Permutation test of the ratio of geometric means: swaps within pairs, or labels between groups."""
     return float(
-        stats.permutation_test(
+        scipy.stats.permutation_test(
             (np.log(candidate), np.log(baseline)),
             _difference_of_means,
             permutation_type="samples" if paired else "independent",
@@ -66,7 +66,7 @@ def welch_p(baseline: Sequence[float], candidate: Sequence[float]) -> float:
     """Welch's t test of two independent groups of at least 2; as they are, so take logarithms first for a ratio."""
     if len(set(baseline)) == len(set(candidate)) == 1:  # no spread at all: a count that never varies
         return 1.0 if baseline[0] == candidate[0] else 0.0
-    return float(stats.ttest_ind(candidate, baseline, equal_var=False).pvalue)
+    return float(scipy.stats.ttest_ind(candidate, baseline, equal_var=False).pvalue)
 
 
 def paired_t_p(baseline: Sequence[float], candidate: Sequence[float]) -> float:
@@ -74,7 +74,7 @@ def paired_t_p(baseline: Sequence[float], candidate: Sequence[float]) -> float:
     differences = np.subtract(candidate, baseline)
     if np.ptp(differences) == 0:
         return 1.0 if differences[0] == 0 else 0.0
-    return float(stats.ttest_1samp(differences, 0.0).pvalue)
+    return float(scipy.stats.ttest_1samp(differences, 0.0).pvalue)
 
 
 def equivalence_p(baseline: Sequence[float], candidate: Sequence[float], margin: float) -> float:
@@ -87,7 +87,7 @@ def equivalence_p(baseline: Sequence[float], candidate: Sequence[float], margin:
     room = limit - abs(mean)
     if error == 0:
         return 0.0 if room > 0 else 1.0
-    return float(stats.t.sf(room / error, logs.size - 1))
+    return float(scipy.stats.t.sf(room / error, logs.size - 1))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

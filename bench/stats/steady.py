@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from bench.stats.autocorrelation import effective_sample_size, lag1
 from bench.stats.estimate import Refused
@@ -92,4 +92,4 @@ def _drift(rest: NDArray[np.float64], level: float) -> tuple[float, bool]:
     step = float(late.mean() - early.mean())
     noise = math.sqrt(float(np.mean(np.diff(rest) ** 2)) / 2)
     error = noise * math.sqrt(1 / early.size + 1 / late.size)
-    return step / float(early.mean()), abs(step) > float(stats.norm.ppf((1 + level) / 2)) * error
+    return step / float(early.mean()), abs(step) > float(scipy.stats.norm.ppf((1 + level) / 2)) * error

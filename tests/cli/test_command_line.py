@@ -119,7 +119,9 @@ def test_proposing_commands_imports_none_of_them() -> None:
     code = (
         "import sys; from click.shell_completion import ShellComplete; from bench.cli import cli\n"
         f"assert ShellComplete(cli, {{}}, 'bench', '{VARIABLE}').get_completions([], 'ru')\n"
-        "assert 'numpy' not in sys.modules and 'bench.cli.run' not in sys.modules"
+        "assert 'numpy' not in sys.modules and 'bench.cli.run' not in sys.modules\n"
+        "import bench.cli.run\n"
+        "assert 'scipy.stats' not in sys.modules, 'a mistake in the arguments must not wait for statistics'"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, check=False, timeout=60

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bench.model.facts import HostSummary
 from bench.store import codec
+from tests.forked import run_forked
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
 HOST = HostSummary(
@@ -22,8 +23,7 @@ HOST = HostSummary(
 
 
 def config(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "bench", "config", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120, check=False)
+    return run_forked("config", *arguments, cwd=folder, env=os.environ)
 
 
 @pytest.fixture

@@ -6,15 +6,17 @@ import json
 import os
 import shutil
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
+from tests.forked import run_forked
+
 if TYPE_CHECKING:
+    import subprocess
+
     from bench.environment.embedded import Environment
 
 SCENARIO = """
@@ -40,9 +42,7 @@ parameters = [{ kind = "uniform", name = "n", low = 1, high = 5 }]
 
 def bench(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does."""
-    environment = {**os.environ, "NO_COLOR": "1", **variables}
-    command = [sys.executable, "-m", "bench", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=300, check=False)
+    return run_forked(*arguments, cwd=cwd, env={**os.environ, "NO_COLOR": "1", **variables})
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from psycopg.conninfo import make_conninfo
 from bench.environment import migrations
 from bench.environment.audit.scratch import Scratch
 from bench.environment.connection import connected
+from tests.forked import run_forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,11 +43,8 @@ def bench(database: Endpoint, tmp_path: Path) -> Callable[..., Done]:
     dsn = make_conninfo(host=database.host, port=database.port, dbname=database.dbname, user=database.user)
 
     def run(*arguments: str, attached: bool = True) -> Done:
-        command = [sys.executable, "-m", "bench", "schema", *arguments, *(["--dsn", dsn] if attached else [])]
         variables = {**os.environ, "NO_COLOR": "1", "PGPASSWORD": database.password}
-        return subprocess.run(
-            command, capture_output=True, text=True, cwd=tmp_path, env=variables, timeout=300, check=False
-        )
+        return run_forked("schema", *arguments, *(["--dsn", dsn] if attached else []), cwd=tmp_path, env=variables)
 
     return run
 

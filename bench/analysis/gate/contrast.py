@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from bench.analysis.gate.metrics import LEVEL
 from bench.stats.estimate import Estimate, Refused
@@ -77,7 +77,7 @@ def contrast_shares(
         return Contrast(refused=Refused(f"{n} trial(s) on a side do not show how trials differ", n, 2))
     over_trials = _by_difference(baseline, candidate, "1", paired=False)
     shares = [failed / total for failed, total in counts]
-    bounds = [stats.binomtest(failed, total).proportion_ci(LEVEL, method="exact") for failed, total in counts]
+    bounds = [scipy.stats.binomtest(failed, total).proportion_ci(LEVEL, method="exact") for failed, total in counts]
     point = shares[1] - shares[0]
     down = math.hypot(shares[1] - bounds[1].low, bounds[0].high - shares[0])
     up = math.hypot(bounds[1].high - shares[1], shares[0] - bounds[0].low)
