@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from bench.stats.autocorrelation import effective_sample_size
 from bench.stats.estimate import Estimate, Refused
@@ -40,6 +40,6 @@ def share_of(parts: Sequence[float], wholes: Sequence[float], level: float = 0.9
     effect = repeated * float(((single - share) ** 2 * whole).sum() / whole.sum()) / most if most > 0 else 1.0
     units = max(1.0, equal / max(1.0, effect))
     tail, hits = (1 - level) / 2, share * units
-    low = float(stats.beta.ppf(tail, hits, units - hits + 1)) if hits > 0 else 0.0
-    high = float(stats.beta.ppf(1 - tail, hits + 1, units - hits)) if hits < units else 1.0
+    low = float(scipy.stats.beta.ppf(tail, hits, units - hits + 1)) if hits > 0 else 0.0
+    high = float(scipy.stats.beta.ppf(1 - tail, hits + 1, units - hits)) if hits < units else 1.0
     return Estimate(share, min(low, share), max(high, share), level, int(whole.size), "1")
