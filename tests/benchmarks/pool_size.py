@@ -3,8 +3,8 @@
 The answer comes from an adaptive sweep, the grid from a run of its own with another seed: every size, interleaved, five
 replicates. The grid's best other size is the rival. A third run sets the answer, the rival and the next smaller size
 beside each other in interleaved blocks: rivals are named before it, so no luck of its own picks them. Promised: the
-answer is within 3 % of the rival, and the next smaller pool is not. A promise counts as kept unless the interval
-excludes it; the points stand beside. About fifteen minutes.
+answer is within 3 % of the rival, and the next smaller pool is not within 3 % of the answer. A promise counts as kept
+unless the interval excludes it; the points stand beside. About fifteen minutes.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ def measure(name: str) -> Row:
         close = sweep("--set", "run.seed=3", "--set", "run.window=2s", sizes=sizes, replicates=CLOSER)
     runs = by_block(close.analysis)
     at = compare(runs, rival, answer)
-    below = None if smaller is None else compare(runs, rival, smaller)
+    below = None if smaller is None else compare(runs, answer, smaller)
     return Row(
         what,
         f"{answer} ({asked.trials} of {grid.trials} trials): {words(at)} of size {rival}, the grid's best other; "
-        + (f"size {smaller}: {words(below)}" if below is not None else "no smaller size")
+        + (f"size {smaller}: {words(below)} of the answer" if below is not None else "no smaller size")
         + f"; the grid's own answer is {load.recommended}, somewhere in {load.low} .. {load.high}",
         goal,
         met=isinstance(at, Estimate)
