@@ -13,6 +13,7 @@ import scipy
 
 from bench.analysis.activity import hit_ratio
 from bench.analysis.buffers import count_buffers
+from bench.analysis.distribution import QUANTILES
 from bench.analysis.duration_statistics import LEVEL, duration_statistics
 from bench.analysis.measurement import ALL_OPERATIONS, Measurement
 from bench.analysis.split import PARTS
@@ -22,10 +23,11 @@ from bench.model.facts import Caveat
 from bench.model.sample import DURATIONS
 from bench.stats.blocks import series_mean
 from bench.stats.estimate import Estimate, Refused
+from bench.stats.quantiles import smallest_n
 from bench.stats.replicates import mean_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bench.analysis.summary import OperationSummary, TrialSummary
     from bench.design.plan import Plan
@@ -129,6 +131,8 @@ def _caveats(
         if left_out:
             outage = _join(left_out, 1)
             joined.append(msgspec.structs.replace(outage, text=f"{outage.text} (in a trial that is left out)"))
+    if name != ALL_OPERATIONS:
+        joined += _rarity(used, name)
     if valid and len(used) == 1:
         joined.append(
             Caveat(
@@ -139,6 +143,24 @@ def _caveats(
             )
         )
     return tuple(joined)
+
+
+def _rarity(used: Sequence[TrialSummary], name: str) -> Iterator[Caveat]:
+    """Say of an operation of a mix that it never ran in a window, or too rarely for a p95; failures are told apart."""
+    missing = sum(not summary.operations[name].total for summary in used)
+    good = sum(summary.operations[name].durations["response_time"].n for summary in used)
+    needed = smallest_n(QUANTILES["p95"], LEVEL)
+    if missing:
+        text = f"it never ran in the window of {missing} of {len(used)} trials"
+    elif 0 < good < needed:
+        text = f"{good} good operations in {len(used)} trials are too few for a p95, which takes {needed}"
+    else:
+        return
+    yield Caveat(
+        code="rare-operation",
+        text=text,
+        cure="Lengthen `run.window` or raise the operation's `weight`; `bench plan` tells beforehand what is too rare.",
+    )
 
 
 def _join(entries: Sequence[tuple[TrialSummary, Caveat]], trials: int) -> Caveat:

@@ -8,7 +8,10 @@ from bench.cli.known_names import complete_scenarios
 from bench.cli.options import override_options, read_overrides
 from bench.cli.output import json_option, print_json
 from bench.cli.progress import describe
+from bench.design.expectation import find_rare, tell_hardest
 from bench.experiment.scenario_file import read_scenario
+
+_MOST = 5
 
 
 @click.command("plan")
@@ -27,17 +30,39 @@ def command(
 ) -> None:
     """Print the trials of SCENARIO in the order they would run, and the estimated time. Runs nothing.
 
+    Operations of a mix that would run too rarely for a percentile are named, with the window that is enough.
+
     \b
     Example:
       bench plan scenarios/rating_lookup.toml --sweep pool.size=1,2,4..32
     """
     planned = read_scenario(scenario, read_overrides(settings, sweeps, replicates), quick=quick)
     plan = planned.plan
+    first = [planned.treated[trial.id] for trial in plan.trials if trial.block == 1]  # every treatment once
+    rare = find_rare(first)
     if as_json:
         trials = [{"id": trial.id, "block": trial.block, "treatment": trial.treatment} for trial in plan.trials]
-        print_json("plan", {"scenario": plan.scenario, "estimated_s": plan.estimated_s, "trials": trials})
+        rarest = [
+            {
+                "operation": one.at_worst.operation,
+                "executions": one.at_worst.executions,
+                "statistic": one.at_worst.statistic,
+                "needed": one.at_worst.needed,
+                "window": str(one.at_worst.needed_window),
+            }
+            for one in rare
+        ]
+        print_json(
+            "plan", {"scenario": plan.scenario, "estimated_s": plan.estimated_s, "trials": trials, "rare": rarest}
+        )
         return
     click.echo(f"{plan.scenario}: {len(plan.treatments)} treatments x {plan.replicates} replicates")
     for trial in plan.trials:
         click.echo(f"  {trial.id}  {describe(trial.treatment)}")
     click.echo(f"{len(plan.trials)} trials, about {plan.estimated_s / 60:.1f} minutes")
+    for one in rare[:_MOST]:
+        click.secho(f"rare: {one}", fg="yellow")
+    if left := len(rare[_MOST:]):
+        click.secho(f"rare: and {left} more operations; the first window is long enough for all", fg="yellow")
+    if hardest := tell_hardest(first):
+        click.echo(hardest)

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 import msgspec
 import psycopg
 
+from bench.design.expectation import offered
 from bench.environment.connection import APPLICATION_NAME, connected
 from bench.environment.marker import is_marked, require_ours
 from bench.environment.probes import probe_sql
 from bench.model.errors import ScenarioError, SetupError
 from bench.model.facts import Caveat
-from bench.model.scenario import ClosedLoop, OpenLoop, UserLoop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bench.model.endpoint import Endpoint, Pairs
     from bench.model.limits import Limits
-    from bench.model.scenario import Load, Scenario
+    from bench.model.scenario import Scenario
 
 FOREIGN_CONNECTIONS = 10
 """More client connections of others than these say that somebody works there."""
@@ -87,17 +87,6 @@ class Guard:
                     evidence="limits protect a database that is somebody else's",
                     remedy="Ask for less, or allow more: `--limit connections=N`, `--limit rate=N/s`.",
                 )
-
-
-def offered(load: Load) -> float | None:
-    """Return the highest rate a load can reach by itself, in 1/s; None where only the answers bound it."""
-    match load:
-        case OpenLoop(rate=rate, ramp_from=ramp_from):
-            return max(rate, ramp_from)
-        case UserLoop(users=users, think_time=think_ns):
-            return users / think_ns.seconds
-        case ClosedLoop(clients=clients, think_time=think_ns):
-            return clients / think_ns.seconds if think_ns else None
 
 
 def read_signs(admin: Endpoint) -> Signs:

@@ -253,3 +253,20 @@ def test_trials_of_other_treatments_do_not_mix() -> None:
     measured = measure_run(summaries, plan_of(small, large), [])
     assert [m.metrics["throughput"].point for m in measured] == pytest.approx([500, 1000])
     assert measured[0].trials == (trial_of(small, 1).id, trial_of(small, 2).id)
+
+
+def test_an_operation_of_a_mix_that_hardly_ran_says_so() -> None:
+    treated = scenario(operations=[{"name": "a", "sql": "select 1"}, {"name": "b", "sql": "select a from b"}])
+
+    def caveats(often: int) -> dict[str, str]:
+        samples = closed_loop(treated, operation=lambda i: int(i % often == 1))
+        summaries = [summary_of(treated, samples, block) for block in (1, 2)]
+        overall, a, b = combine(treatment_of(treated), summaries, ("*", "a", "b"))
+        assert "rare-operation" not in codes((*overall.caveats, *a.caveats))
+        assert b.valid
+        return {caveat.code: caveat.text for caveat in b.caveats}
+
+    assert "rare-operation" not in caveats(2)
+    text = caveats(100)["rare-operation"]
+    assert text.endswith("good operations in 2 trials are too few for a p95, which takes 59")
+    assert caveats(10**9)["rare-operation"] == "it never ran in the window of 2 of 2 trials"

@@ -11,9 +11,10 @@ import psycopg
 import pytest
 
 from bench.cli import cli
+from bench.design.expectation import offered
 from bench.environment.attached import read_options
 from bench.environment.connection import connected
-from bench.environment.safeguard import Signs, guarded_pooler, offered, read_signs, session_settings, stand_guard
+from bench.environment.safeguard import Signs, guarded_pooler, read_signs, session_settings, stand_guard
 from bench.model.errors import BenchError, ScenarioError, SetupError
 from bench.model.limits import Limits
 from bench.model.sample import Outcome
