@@ -18,6 +18,8 @@ _PLAIN = {"1/s": (1.0, "/s"), "%": (100.0, " %"), "1": (1.0, ""), "": (1.0, "")}
 _MEASURED = ("s", "1/s", "bytes", "%")
 _HUGE = 1e15
 _TINY = 1e-6
+BOUNDLESS = 1_000
+"""Two trials that differ leave an upper end of millions of times the point: its digits would say that it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ def interval(estimate: Estimate, unit: str = "") -> str:
     if estimate.n == 1:
         return "(one value, no interval)"
     scale = _scale(estimate, unit or estimate.unit)
+    if estimate.point > 0 and estimate.high > BOUNDLESS * estimate.point:
+        return f"[{scale.digits(estimate.low)}, over {BOUNDLESS:,} times that]"
     return f"[{scale.digits(estimate.low)}, {scale.digits(estimate.high)}]"
 
 

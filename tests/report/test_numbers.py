@@ -117,3 +117,10 @@ def test_spans_and_counts_read_as_words() -> None:
         "1,800 treatments",
         "2 further entries",
     ]
+
+
+def test_an_end_that_is_no_bound_is_not_written_with_digits() -> None:
+    wide = Estimate(0.875, 2e-7, 11_515.0, 0.95, 2, "s")
+    assert interval(wide).endswith(", over 1,000 times that]")
+    assert interval(Estimate(0.875, 0.5, 80.0, 0.95, 3, "s")) == "[500, 80,000]"
+    assert interval(Estimate(0.0, 0.0, 0.4, 0.95, 3, "%")) == "[0, 40.0]"

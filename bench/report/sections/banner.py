@@ -94,7 +94,7 @@ def _reason(verdict: Verdict | None) -> str:
             return "No budget line counts: no treatment was advised or measured."
         case _:
             reason = next((line.reason for line in deciding if line.reason), "")
-            return f"{len(deciding)} of {total} undecided. {reason}".strip()
+            return f"{len(deciding)} of {total} undecided" + (f": {reason}." if reason else ".")
 
 
 def _observation(line: Line) -> str:

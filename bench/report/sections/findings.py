@@ -72,7 +72,7 @@ def recommend(findings: Sequence[Finding]) -> tuple[Recommendation, ...]:
             proven=finding.status.startswith("proven"),
             summary=plain(finding.summary),
             evidence=tuple(
-                (name.replace("_", " "), plain(evidence_text(name, value))) for name, value in finding.evidence.items()
+                (_label(name), plain(evidence_text(name, value))) for name, value in finding.evidence.items()
             ),
             remedy=plain(finding.remedy),
             source=finding.source,
@@ -83,6 +83,12 @@ def recommend(findings: Sequence[Finding]) -> tuple[Recommendation, ...]:
         )
         for number, (_, finding) in enumerate(ordered, 1)
     )
+
+
+def _label(name: str) -> str:
+    """Name a piece of evidence without its unit, which stands behind the number."""
+    suffix = next((suffix for suffix, *_ in _SUFFIXES if name.endswith(suffix)), "")
+    return name.removesuffix(suffix).replace("_", " ")
 
 
 def evidence_text(name: str, value: Any, depth: int = 0) -> str:

@@ -60,7 +60,6 @@ def _worker(load: Load, *, starved: bool) -> str:
     got = f"busiest worker {percent(load.generator)} of a core"
     if not starved:
         return got
-    late = f"its event loop {seconds(load.loop_lag_ns / 1e9)} late at p99"
     if load.generator_busy is None:
-        return f"{got}, {late}"
-    return f"{got} though it had work for {percent(load.generator_busy)} of the time, {late}"
+        return f"{got}, its event loop {seconds(load.loop_lag_ns / 1e9)} late at p99"
+    return f"{got} though it had work for {percent(load.generator_busy)} of the time"
