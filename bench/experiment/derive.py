@@ -11,7 +11,7 @@ from bench.analysis.analyse import analyse
 from bench.analysis.gate.standing import Compared
 from bench.analysis.tuning.analyse import analyse_tuning
 from bench.design.plan import treat
-from bench.experiment.publish import publish
+from bench.experiment.publish import has_page, publish
 from bench.experiment.restore import restore
 from bench.experiment.standing import compare_with_baseline
 from bench.report.material import Material
@@ -141,6 +141,6 @@ def _render(
 
 def _page_of_baseline(standing: Standing | None, reports_root: Path) -> str:
     """Return the address of the baseline's report beside this one, where there is one."""
-    if not isinstance(standing, Compared) or not (reports_root / standing.baseline_id / "index.html").is_file():
+    if not isinstance(standing, Compared) or not has_page(reports_root, standing.baseline_id):
         return ""
     return f"../{quote(standing.baseline_id)}/index.html"

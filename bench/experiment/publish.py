@@ -49,7 +49,7 @@ def publish_comparison(document: GateDocument, baseline: str, candidate: str, re
         if not folder.is_dir():
             make_folder(folder)
     page = folder / "index.html"
-    links = {run: f"../../../{quote(run)}/index.html" for run in (baseline, candidate) if _has_page(reports_root, run)}
+    links = {run: f"../../../{quote(run)}/index.html" for run in (baseline, candidate) if has_page(reports_root, run)}
     replace_file(page, render_comparison(document, baseline, candidate, links).encode())
     entry = IndexedComparison(baseline, candidate, document.verdict, document.sentence)
     replace_file(folder / ENTRY, msgspec.json.encode(entry))
@@ -57,7 +57,8 @@ def publish_comparison(document: GateDocument, baseline: str, candidate: str, re
     return page
 
 
-def _has_page(reports_root: Path, run: str) -> bool:
+def has_page(reports_root: Path, run: str) -> bool:
+    """Tell whether a run has a report."""
     return (reports_root / run / "index.html").is_file()
 
 

@@ -51,16 +51,16 @@ def compare_with_baseline(
     others = tuple(other for other in of_scenario if other != name)
     progress.note(f"comparing with the baseline {name}")
     try:
-        return _compare(name, others, side_of(reader, ran, analysis), results_root)
+        return _compare(name, others, side_of(reader, ran, analysis), reader.facts.started_utc, results_root)
     except (StoreError, ScenarioError) as error:
         return Incomparable(name, known[name].run, error.problem, error.evidence, error.remedy, others)
 
 
-def _compare(name: str, others: tuple[str, ...], candidate: Side, results_root: Path) -> Compared:
+def _compare(name: str, others: tuple[str, ...], candidate: Side, now: str, results_root: Path) -> Compared:
     before = read_baseline(name, results_root)
     terms = Question(results_root=results_root).terms(candidate, before)
     result = judge_gate(candidate, before, terms, budgets=False)
-    earlier, now = (open_run(run, results_root).facts.started_utc for run in (before.folder, candidate.folder))
+    earlier = open_run(before.folder, results_root).facts.started_utc
     return Compared(name, before.run_id, result, others, later=earlier > now)
 
 

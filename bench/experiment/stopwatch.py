@@ -25,17 +25,16 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.add(kind, self._clock() - began)
+            self._add(kind, self._clock() - began)
 
-    def add(self, kind: str, seconds: float) -> None:
-        """Add time that somebody else measured."""
+    def _add(self, kind: str, seconds: float) -> None:
         self._spent[kind] = self._spent.get(kind, 0.0) + seconds
 
     def take(self, kind: str, part: str, seconds: float) -> None:
         """Move time from one kind to a part of it that has a name of its own; never more than there is."""
         moved = min(seconds, self._spent.get(kind, 0.0))
-        self.add(kind, -moved)
-        self.add(part, moved)
+        self._add(kind, -moved)
+        self._add(part, moved)
 
     @property
     def passed_s(self) -> float:

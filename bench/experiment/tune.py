@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench.analysis.tuning.analyse import first_look
-from bench.analysis.tuning.candidate import COMBINATION, START, Tuning
+from bench.analysis.tuning.candidate import CHANGE, COMBINATION, START, Tuning
 from bench.analysis.tuning.indexes import from_plans
 from bench.analysis.tuning.options import from_options
 from bench.analysis.tuning.outcome import judge_tuning
 from bench.analysis.tuning.pairs import paired_window_s
 from bench.analysis.tuning.propose import enlist, from_findings, single_out
-from bench.analysis.tuning.sides import scenario_of, scouting_trials, side
+from bench.analysis.tuning.sides import scenario_of, scouting_trials
 from bench.design.plan import treat, trial_seconds
 from bench.design.scouting import pool_sizes
 from bench.environment.embedded import Where
@@ -31,7 +31,7 @@ from bench.experiment.preflight import OWN_CONNECTIONS, check_connections, check
 from bench.experiment.run import describe_run, open_writer
 from bench.experiment.stopwatch import Stopwatch
 from bench.experiment.target import open_target
-from bench.model.change import Change, join
+from bench.model.change import join
 from bench.model.errors import ScenarioError, SetupError, StoreError
 from bench.model.facts import Caveat
 from bench.stats.queueing import pool_size_prior
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from bench.experiment.progress import Progress
     from bench.experiment.run import Request
     from bench.experiment.target import Target
+    from bench.model.change import Change
     from bench.model.scenario import Scenario
     from bench.store.writer import RunWriter
 
@@ -174,12 +175,7 @@ class _Tuning:
         if (window_s := paired_window_s(self._start, self._sitting.summaries)) > own_s:
             self._progress.note(f"windows of {window_s:.3g} s instead of {own_s:g} s for pairs: operations are slow")
             self._tuning = msgspec.structs.replace(self._tuning, window_s=window_s)
-        paired = scenario_of(
-            side(START, Change(), self._planned.raw, self._planned.source),
-            self._tuning,
-            self._planned.raw,
-            self._planned.source,
-        )
+        paired = scenario_of({CHANGE: START}, self._tuning, self._planned.raw, self._planned.source)
         self._pair_s = 2 * trial_seconds(paired)
 
     def _list(self, sizes: tuple[int, ...]) -> None:

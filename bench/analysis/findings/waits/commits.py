@@ -10,10 +10,10 @@ Source: https://www.postgresql.org/docs/current/wal-async-commit.html and wal-co
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.analysis.findings.waits.waiting import waiting_for
-from bench.analysis.wording import number, percent
+from bench.analysis.wording import number
 
 if TYPE_CHECKING:
     from bench.analysis.findings.context import Context
@@ -42,9 +42,7 @@ def find(context: Context) -> list[Finding]:
     waiting = waiting_for(context, "wal")
     if waiting is None:
         return []
-    events = waiting.events
-    first = next(iter(events))
-    evidence: dict[str, Any] = {"waits": {event: percent(share) for event, share in events.items()}, **_wal(waiting)}
+    first = next(iter(waiting.events))
     full = sum(_wal_of(waiting, "wal_buffers_full"))
     remedy = _INSERT if first.casefold() in ("lwlock:walinsert", "lwlock:walbufmapping") else _FLUSH
     if full:
@@ -53,7 +51,7 @@ def find(context: Context) -> list[Finding]:
         waiting.finding(
             RULE,
             what=f": {first}",
-            evidence=evidence,
+            evidence=_wal(waiting),
             remedy=remedy,
             source="https://www.postgresql.org/docs/current/wal-async-commit.html and "
             "https://www.postgresql.org/docs/current/wal-configuration.html",

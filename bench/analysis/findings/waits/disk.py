@@ -16,7 +16,6 @@ from bench.analysis.activity import table_accesses
 from bench.analysis.configuration.in_force import amount_in_force
 from bench.analysis.configuration.setting import gigabytes
 from bench.analysis.findings.waits.waiting import waiting_for
-from bench.analysis.wording import percent
 
 if TYPE_CHECKING:
     from bench.analysis.findings.context import Context
@@ -46,8 +45,7 @@ def find(context: Context) -> list[Finding]:
     waiting = waiting_for(context, "disk")
     if waiting is None:
         return []
-    events = waiting.events
-    first = next(iter(events))
+    first = next(iter(waiting.events))
     tables = sorted(table_accesses(waiting.trials), key=lambda table: table.hit - table.accesses)
     databases = [trial.facts.server.database for trial in waiting.trials if trial.facts.server]
     now = amount_in_force(context.run.settings, "shared_buffers")
@@ -56,7 +54,6 @@ def find(context: Context) -> list[Finding]:
             RULE,
             what=f": {first}",
             evidence={
-                "waits": {event: percent(share) for event, share in events.items()},
                 "blocks_read_by_table": {
                     table.table: table.accesses - table.hit
                     for table in tables[:MOST_TABLES]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.activity import table_accesses
 from bench.analysis.findings.waits.waiting import waiting_for
-from bench.analysis.wording import percent
 
 if TYPE_CHECKING:
     from bench.analysis.findings.context import Context
@@ -55,15 +54,13 @@ def find(context: Context) -> list[Finding]:
     waiting = waiting_for(context, "latches")
     if waiting is None:
         return []
-    events = waiting.events
-    first = next(iter(events))
+    first = next(iter(waiting.events))
     tables = table_accesses(waiting.trials)[:MOST_TABLES]
     return [
         waiting.finding(
             RULE,
             what=f": {first}",
             evidence={
-                "waits": {event: percent(share) for event, share in events.items()},
                 "tables_most_asked_for_blocks": {table.table: table.accesses for table in tables},
             },
             remedy=f"Do not raise the pool. {cure(first)}",

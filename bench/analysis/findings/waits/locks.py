@@ -61,7 +61,6 @@ def find(context: Context) -> list[Finding]:
     locked, blockers = _locked(waiting), _blockers(waiting)
     seen = sum(1 for one in waiting.readings if one.blockers)
     evidence = {
-        "waits": {event: percent(share) for event, share in waiting.events.items()},
         "locked": {what: percent(share) for what, share in locked.items()} or "not known: pg_locks was not read",
         "blocked_by": {who: f"in {number} of {seen} readings" for who, number in blockers.most_common(MOST_NAMED)}
         or "not known: pg_blocking_pids was not asked",

@@ -63,6 +63,7 @@ class Waiting:
                 "treatment": treatment(self.measurement.treatment),
                 "throughput": self.measurement.metrics.get("throughput"),
                 **known.evidence,
+                **({"waits": {event: percent(share) for event, share in self.events.items()}} if self.events else {}),
                 **evidence,
                 "treatments_affected": self.affected,
                 "formula": f"all of the interval of the share >= {percent(CROWDED[self.cause])}, over at least "
