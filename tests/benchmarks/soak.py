@@ -17,9 +17,8 @@ import sys
 import tempfile
 import threading
 import time
-from array import array
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -47,6 +46,8 @@ from tests.benchmarks.endurance import FEWEST, judge_drift, judge_memory, leaks_
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import numpy.typing as npt
+
     from bench.environment.embedded import Environment
     from bench.experiment.trial import TrialRecord
     from bench.model.scenario import Level
@@ -60,27 +61,46 @@ COLLECTOR_UNCERTAINTY = 0.5
 FEWEST_BLOCKS = 12
 PERIOD_S = 0.25
 MOST_READINGS = 3600
+MOST_PROCESSES = 8 + (os.cpu_count() or 1)
+BESIDE_S = 120.0
+"""Longest that starting, warming up and ending take beside the window."""
 SETTLE_SHARE, SETTLE_MOST_S = 0.2, 120.0
 """What is left out at the beginning: caches and buffers fill."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Watched:
-    """The readings of one process."""
+    """The readings of one process, a row each: seconds since the watch began, resident bytes, descriptors."""
 
     name: str
-    worker: int | None = None
-    times_s: array[float] = field(default_factory=lambda: array("d"))
-    rss_bytes: array[int] = field(default_factory=lambda: array("q"))
-    descriptors: array[int] = field(default_factory=lambda: array("q"))
+    worker: int | None
+    readings: npt.NDArray[np.int64]
+
+    @property
+    def times_s(self) -> npt.NDArray[np.float64]:
+        """Seconds since the watch began."""
+        return self.readings[:, 0] / 1e9
+
+    @property
+    def rss_bytes(self) -> npt.NDArray[np.int64]:
+        """Resident memory."""
+        return self.readings[:, 1]
+
+    @property
+    def descriptors(self) -> npt.NDArray[np.int64]:
+        """Open descriptors."""
+        return self.readings[:, 2]
 
 
 class Watch:
     """Reads memory and descriptors of a trial's processes in a thread, from the moment they are all there."""
 
     def __init__(self, window_s: float, others: dict[str, int]) -> None:
-        self.processes: dict[int, Watched] = {}
+        self.processes: dict[int, tuple[str, int | None]] = {}
         self._window_s = window_s
+        self._period_s = max(PERIOD_S, window_s / MOST_READINGS)
+        # All of it at once, and touched: arrays that grow by the minute were the only growth of the run itself.
+        self._readings = np.full((MOST_PROCESSES, round((window_s + BESIDE_S) / self._period_s), 3), -1)
         self._others = others
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -93,49 +113,41 @@ class Watch:
         self._over.set()
         self._thread.join()
 
-    def _find(self) -> dict[int, Watched]:
-        """Return the processes; workers stand in the order in which they were started."""
-        found = {os.getpid(): Watched(RUN)}
-        found |= {pid: Watched(name) for name, pid in self._others.items()}
+    def _find(self) -> dict[int, tuple[str, int | None]]:
+        """Return names and numbers of the processes; workers stand in the order in which they were started."""
+        found: dict[int, tuple[str, int | None]] = {os.getpid(): (RUN, None)}
+        found |= {pid: (name, None) for name, pid in self._others.items()}
         for child in sorted(psutil.Process().children(), key=lambda one: one.pid):
             with contextlib.suppress(psutil.Error):
                 line = child.cmdline()
                 if "bench.load.worker" in line:
-                    number = sum(one.worker is not None for one in found.values())
-                    found[child.pid] = Watched(f"worker {number}", number)
+                    number = sum(worker is not None for _, worker in found.values())
+                    found[child.pid] = (f"worker {number}", number)
                 elif "bench.environment.collector.main" in line:
-                    found[child.pid] = Watched("collector")
+                    found[child.pid] = ("collector", None)
         return found
 
     def _run(self) -> None:
-        period_s = max(PERIOD_S, self._window_s / MOST_READINGS)
-        began_s = time.monotonic()
-        while not self._over.wait(period_s):
-            now_s = time.monotonic() - began_s
-            if now_s <= self._window_s * 0.1:  # they are still being started
+        began_ns, page_bytes = time.monotonic_ns(), os.sysconf("SC_PAGE_SIZE")
+        for number in range(self._readings.shape[1]):
+            if self._over.wait(self._period_s):
+                return
+            now_ns = time.monotonic_ns() - began_ns
+            if now_ns <= self._window_s * 0.1 * 1e9:  # they are still being started
                 self.processes = self._find()
                 continue
-            for pid, one in self.processes.items():
+            for rows, pid in zip(self._readings, self.processes, strict=False):
                 with contextlib.suppress(OSError):  # it has ended, and with it the trial
                     pages = int(Path(f"/proc/{pid}/statm").read_bytes().split()[1])
                     descriptors = len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - a path for each is not needed
-                    one.times_s.append(now_s)
-                    one.rss_bytes.append(pages * os.sysconf("SC_PAGE_SIZE"))
-                    one.descriptors.append(descriptors)
+                    rows[number] = now_ns, pages * page_bytes, descriptors
 
     def settled(self, end_s: float) -> Iterator[Watched]:
         """Return the readings between settling and ``end_s``, since the watch began: before the window ends."""
-        for one in self.processes.values():
-            times = np.asarray(one.times_s)
-            settled_s = min(SETTLE_MOST_S, SETTLE_SHARE * self._window_s)
-            kept = np.flatnonzero((times >= settled_s) & (times <= end_s))
-            yield Watched(
-                one.name,
-                one.worker,
-                array("d", np.asarray(one.times_s)[kept]),
-                array("q", np.asarray(one.rss_bytes)[kept]),
-                array("q", np.asarray(one.descriptors)[kept]),
-            )
+        settled_s = min(SETTLE_MOST_S, SETTLE_SHARE * self._window_s)
+        for rows, (name, worker) in zip(self._readings, self.processes.values(), strict=False):
+            times_s = rows[:, 0] / 1e9
+            yield Watched(name, worker, rows[(times_s >= settled_s) & (times_s <= end_s)])
 
 
 def size_of(value: Any) -> int:
@@ -201,8 +213,7 @@ def judge_processes(record: TrialRecord, watch: Watch, window_s: float) -> Itera
     """Return a line for each process, and whether it is in order."""
     facts, samples = record.facts, record.samples
     gauges = facts.pooler.gauges if facts.pooler else ()
-    watched = list(watch.settled(window_s))
-    for one in watched:
+    for one in watch.settled(window_s):
         if len(one.times_s) < FEWEST:
             yield f"{one.name}: {len(one.times_s)} readings are too few", False
             continue
@@ -210,8 +221,6 @@ def judge_processes(record: TrialRecord, watch: Watch, window_s: float) -> Itera
         if one.worker is not None:
             inside = (samples.worker == one.worker) & (samples.completed_ns >= facts.window_start_ns)
             kept = SAMPLE_BYTES * float(inside.sum()) / window_s
-        elif one.name == RUN:  # these readings lie in its memory
-            kept = 3 * 8 * sum(len(each.times_s) for each in watched) / window_s
         elif one.name == "collector":
             kept, uncertainty = _kept_by_collector(facts.timeline, gauges, window_s), COLLECTOR_UNCERTAINTY
         memory = judge_memory(one.times_s, one.rss_bytes, kept, uncertainty)
