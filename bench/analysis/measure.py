@@ -19,6 +19,7 @@ from bench.analysis.measurement import ALL_OPERATIONS, Measurement
 from bench.analysis.split import PARTS
 from bench.analysis.summary import key_of
 from bench.analysis.validity import OUTAGE
+from bench.analysis.wording import count
 from bench.model.facts import Caveat
 from bench.model.sample import DURATIONS
 from bench.stats.blocks import series_mean
@@ -93,8 +94,8 @@ def _measure(treatment: Mapping[str, Level], summaries: Sequence[TrialSummary], 
     known["buffers"] = _buffers(used, name)
     outcomes: dict[str, int] = {}
     for summary in used:
-        for label, count in summary.operations[name].outcomes.items():
-            outcomes[label] = outcomes.get(label, 0) + count
+        for label, number in summary.operations[name].outcomes.items():
+            outcomes[label] = outcomes.get(label, 0) + number
     return Measurement(
         treatment=dict(treatment),
         operation=name,
@@ -124,11 +125,13 @@ def _caveats(
             for c in (*s.caveats, *s.operations[name].caveats)
             if c.invalidates
         }
-        text = f"{len(summaries) - len(used)} of {len(summaries)} trials are left out: {', '.join(sorted(codes))}"
+        text = (
+            f"{len(summaries) - len(used)} of {count(len(summaries), 'trial')} are left out: {', '.join(sorted(codes))}"
+        )
         joined.append(Caveat(code="excluded-trials", text=text, cure="Look at the caveats of those trials."))
         # What made a trial useless for advice is what somebody may want to know: how long until all was well again?
         left_out = [(s, c) for s in summaries if s not in used for c in s.caveats if c.code == OUTAGE]
-        if left_out:
+        if left_out and OUTAGE not in found:
             outage = _join(left_out, 1)
             joined.append(msgspec.structs.replace(outage, text=f"{outage.text} (in a trial that is left out)"))
     if name != ALL_OPERATIONS:
@@ -151,9 +154,11 @@ def _rarity(used: Sequence[TrialSummary], name: str) -> Iterator[Caveat]:
     good = sum(summary.operations[name].durations["response_time"].n for summary in used)
     needed = smallest_n(QUANTILES["p95"], LEVEL)
     if missing:
-        text = f"it never ran in the window of {missing} of {len(used)} trials"
+        text = f"it never ran in the window of {missing} of {count(len(used), 'trial')}"
     elif 0 < good < needed:
-        text = f"{good} good operations in {len(used)} trials are too few for a p95, which takes {needed}"
+        text = (
+            f"{count(good, 'good operation')} in {count(len(used), 'trial')}: too few for a p95, which takes {needed}"
+        )
     else:
         return
     yield Caveat(

@@ -25,6 +25,11 @@ def number(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def count(number: int, singular: str, plural: str = "") -> str:
+    """Write a count with its noun: ``1 treatment``, ``18 treatments``."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
 def seconds(value: float) -> str:
     """Write a time with the unit that suits it: ``989 ms``."""
     rounded = float(f"{abs(value):.3g}")

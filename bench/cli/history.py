@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from bench.analysis.wording import count
 from bench.cli.known_names import complete_scenarios
 from bench.cli.options import reports_option, results_option
 from bench.cli.output import json_option, note, print_json
 from bench.experiment.history import METRICS, read_history
 from bench.model.errors import ScenarioError
 from bench.model.units import parse_percent
-from bench.report.numbers import count, with_interval
+from bench.report.numbers import with_interval
 from bench.report.words import describe, metric_unit, operation_name
 
 if TYPE_CHECKING:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
+from bench.analysis.wording import count
 from bench.cli.known_names import complete_scenarios
 from bench.cli.options import override_options, read_overrides
 from bench.cli.output import json_option, print_json
 from bench.cli.progress import describe
+from bench.cli.rarity import print_rare, treatments_of
 from bench.design.expectation import find_rare, tell_hardest
 from bench.experiment.scenario_file import read_scenario
-
-_MOST = 5
 
 
 @click.command("plan")
@@ -38,7 +38,7 @@ def command(
     """
     planned = read_scenario(scenario, read_overrides(settings, sweeps, replicates), quick=quick)
     plan = planned.plan
-    first = [planned.treated[trial.id] for trial in plan.trials if trial.block == 1]  # every treatment once
+    first = treatments_of(planned)
     rare = find_rare(first)
     if as_json:
         trials = [{"id": trial.id, "block": trial.block, "treatment": trial.treatment} for trial in plan.trials]
@@ -56,13 +56,10 @@ def command(
             "plan", {"scenario": plan.scenario, "estimated_s": plan.estimated_s, "trials": trials, "rare": rarest}
         )
         return
-    click.echo(f"{plan.scenario}: {len(plan.treatments)} treatments x {plan.replicates} replicates")
+    click.echo(f"{plan.scenario}: {count(len(plan.treatments), 'treatment')} x {count(plan.replicates, 'replicate')}")
     for trial in plan.trials:
         click.echo(f"  {trial.id}  {describe(trial.treatment)}")
-    click.echo(f"{len(plan.trials)} trials, about {plan.estimated_s / 60:.1f} minutes")
-    for one in rare[:_MOST]:
-        click.secho(f"rare: {one}", fg="yellow")
-    if left := len(rare[_MOST:]):
-        click.secho(f"rare: and {left} more operations; the first window is long enough for all", fg="yellow")
+    click.echo(f"{count(len(plan.trials), 'trial')}, about {plan.estimated_s / 60:.1f} minutes")
+    print_rare(rare)
     if hardest := tell_hardest(first):
         click.echo(hardest)

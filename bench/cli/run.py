@@ -20,6 +20,7 @@ from bench.cli.options import (
 )
 from bench.cli.output import json_option, verdict_code, warn_only_option
 from bench.cli.progress import choose_progress
+from bench.cli.rarity import warn_of_rare
 from bench.cli.repeat import repeatable, resume_command
 from bench.cli.summary import judged, print_outcome
 from bench.experiment.adaptive import plan_adaptive
@@ -99,6 +100,7 @@ def command(
     else:
         _refuse_changes(scenario, overrides, quick=quick, adaptive=adaptive)
         planned = take_up(resume, results_root)
+    warn_of_rare(planned)
     request = Request(planned, where, results_root, reports_root, repeatable(sys.argv), resume, resume_command())
     with choose_progress() as progress:
         derived = run(request, progress)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from bench.analysis.wording import count
 from bench.cli.options import i_know_option, knows, reports_option, results_option, server_options
 from bench.cli.output import json_option, print_json, verdict_code, warn_only_option
 from bench.cli.progress import choose_progress
@@ -212,7 +213,7 @@ def _show_ledger(audited: Audited) -> None:
     for note in ledger.notes:
         click.echo(f"note: {note}")
     proven = len(ledger.claims) - len(ledger.failed)
-    click.secho(f"{proven} of {len(ledger.claims)} claims proven in {ledger.seconds:.1f} s", bold=True)
+    click.secho(f"{proven} of {count(len(ledger.claims), 'claim')} proven in {ledger.seconds:.1f} s", bold=True)
     click.echo(f"results  {audited.path}")
     if audited.report:
         click.echo(f"report   {audited.report}")

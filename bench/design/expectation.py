@@ -66,7 +66,7 @@ def offered(load: Load) -> float | None:
 
 
 def expect_executions(scenario: Scenario) -> list[Expectation]:
-    """Tell for each operation of one treatment how often it runs, and how often it should."""
+    """Tell for each operation of one treatment that percentiles are of how often it runs, and how often it should."""
     whole = sum(operation.weight for operation in scenario.operation)
     return [
         Expectation(
@@ -79,7 +79,7 @@ def expect_executions(scenario: Scenario) -> list[Expectation]:
             needed=smallest_n(_share_of(statistic), LEVEL),
         )
         for operation in scenario.operation
-        for statistic in [_strictest(scenario, operation)]
+        for statistic in _strictest(scenario, operation)
     ]
 
 
@@ -138,11 +138,16 @@ def _at_least(rate: float) -> str:
     return f"{math.ceil(rate / step) * step:,.10g}"
 
 
-def _strictest(scenario: Scenario, operation: Operation) -> str:
-    """Return the highest percentile that a budget of the operation asks for, at least p95."""
+def _strictest(scenario: Scenario, operation: Operation) -> tuple[str, ...]:
+    """Return the highest percentile that a budget of the operation asks for, at least p95.
+
+    Nothing for an operation that budgets judge by its mean alone: its author does without its percentiles.
+    """
     asked = [budget.metric.partition(".")[2] for budget in scenario.all_budgets if budget.operation == operation.name]
     percentiles = [name for name in asked if name[:1] == "p" and name[1:2].isdigit()]
-    return max((*percentiles, _LEAST), key=_share_of)
+    if "mean" in asked and not percentiles:
+        return ()
+    return (max((*percentiles, _LEAST), key=_share_of),)
 
 
 def _share_of(statistic: str) -> float:

@@ -13,6 +13,7 @@ from bench.analysis.explain import parse_plan
 from bench.analysis.findings.plans import find_in_plans
 from bench.analysis.index_use import tables_touched, tabulate_indexes
 from bench.analysis.plan_tree import fingerprint
+from bench.analysis.wording import count
 from bench.design.parameters import draw
 from bench.environment.attached import reach_owner
 from bench.environment.indexes import read_indexes
@@ -140,7 +141,7 @@ def explain_scenario(
     asked = msgspec.structs.replace(scenario, operation=chosen)
     with open_target(where, scenario.dataset, [asked], progress) as reached:
         target = reached if owner_dsn is None else replace(reached, admin=_owner(owner_dsn, reached))
-        progress.note(f"explaining {len(chosen)} operations")
+        progress.note(f"explaining {count(len(chosen), 'operation')}")
         captured = capture_plans(target, asked, read_populations(target.direct, chosen))
         caveats = (*target.caveats, *captured.caveats)
         indexes = read_indexes(target.admin, tables_touched(captured.facts))
@@ -166,7 +167,7 @@ def price_indexes(where: Where, dataset: Dataset, lines: Sequence[IndexUse], pro
     if not idle:
         return []
     with open_target(where, dataset, [], progress) as target, Ground(target, where) as ground:
-        progress.note(f"measuring the write cost of {len(idle)} indexes in a clone")
+        progress.note(f"measuring the write cost of {count(len(idle), 'index', 'indexes')} in a clone")
         return list(ground.index_costs(idle))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench import __version__
+from bench.analysis.wording import count
 from bench.design.plan import trial_seconds
 from bench.environment import inventory, migrations
 from bench.environment.descriptors import own_limit
@@ -106,7 +107,7 @@ def run(request: Request, progress: Progress) -> Derived:
                     writer.record(_doubted(writer.facts, *clock.doubts()))
                     writer.stop("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
                 again = shlex.join((*request.resume_command, "--resume", writer.run_id))
-                kept = f"{len(writer.finished)} of {len(writer.plan.trials)} trials"
+                kept = f"{len(writer.finished)} of {count(len(writer.plan.trials), 'trial')}"
                 progress.note(f"kept {kept} in {writer.path}; go on with: {again}")
                 raise
     return derive(folder, request.results_root, request.reports_root, progress)

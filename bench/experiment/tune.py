@@ -16,6 +16,7 @@ from bench.analysis.tuning.outcome import judge_tuning
 from bench.analysis.tuning.pairs import paired_window_s
 from bench.analysis.tuning.propose import enlist, from_findings, single_out
 from bench.analysis.tuning.sides import scenario_of, scouting_trials
+from bench.analysis.wording import count
 from bench.design.plan import treat, trial_seconds
 from bench.design.scouting import pool_sizes
 from bench.environment.embedded import Where
@@ -88,7 +89,7 @@ def tune(asked: Tune, progress: Progress) -> Derived:
             except BaseException as error:
                 with contextlib.suppress(StoreError):  # a full disk must not hide why the tuning stopped
                     writer.stop("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
-                progress.note(f"kept {len(writer.finished)} trials in {writer.path}")
+                progress.note(f"kept {count(len(writer.finished), 'trial')} in {writer.path}")
                 raise
     return derive(folder, request.results_root, request.reports_root, progress)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench import __version__
+from bench.analysis.wording import count
 from bench.report.html import render_page
-from bench.report.numbers import count
 from bench.report.sections.environment import instant
 from bench.report.sections.files import RawFile
 from bench.report.tables import Cell, Column, Table

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bench import __version__
+from bench.analysis.wording import count
 from bench.report.html import render_page
-from bench.report.numbers import count
 from bench.report.sections.change_rows import lay_out_changes
 from bench.report.words import shorten
 

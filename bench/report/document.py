@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from bench.report.sections.figure import Gallery
     from bench.report.sections.files import RawFile
     from bench.report.sections.findings import Recommendation
+    from bench.report.sections.indexes import IndexSection
     from bench.report.sections.measurements import MeasurementTables
     from bench.report.sections.plans import PlanSection
     from bench.report.sections.schema import SchemaSection
-    from bench.report.tables import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Document:
     measurements: MeasurementTables
     plans: PlanSection
     plans_absent: str
-    indexes: Table | None
+    indexes: IndexSection | None
     schema: SchemaSection | None
     environment: Environment
     method: tuple[tuple[str, str], ...]
@@ -115,7 +115,7 @@ def build_document(material: Material) -> Document:
         *(Entry(gallery.anchor, gallery.title) for gallery in galleries),
         Entry("measurements", "Measurements"),
         Entry("plans", "Query plans", plans.number),
-        *([Entry("indexes", "Indexes", len(indexes.rows))] if indexes else []),
+        *([Entry("indexes", "Indexes", len(indexes.table.rows))] if indexes else []),
         *([Entry("schema", "Schema and partitions")] if schema else []),
         Entry("environment", "Environment"),
         Entry("method", "Method"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bench.report.numbers import count, limit, with_interval
+from bench.analysis.wording import count
+from bench.report.numbers import limit, with_interval
 from bench.report.scenario_lines import line_of
 from bench.report.words import describe, reveal, varied_keys
 

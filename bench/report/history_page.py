@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 from markupsafe import Markup
 
 from bench import __version__
+from bench.analysis.wording import count
 from bench.report.charts.canvas import Styles
 from bench.report.charts.curves import Curve, Curves, Point
 from bench.report.html import render_page
-from bench.report.numbers import count
 from bench.report.sections.environment import instant
 from bench.report.sections.figure import Figure
 from bench.report.tables import Cell, Column, Table, estimate_cell

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,13 @@ import jinja2
 from markupsafe import Markup, escape
 
 from bench.report.charts.canvas import Styles
-from bench.report.words import reveal
+from bench.report.words import capital, reveal
 
 if TYPE_CHECKING:
     from bench.report.document import Document
+
+
+_SEAM = re.compile(r"(?<=[A-Za-z0-9)][_./])(?=[A-Za-z])")
 
 
 def render_report(document: Document) -> str:
@@ -51,7 +55,7 @@ def _templates() -> jinja2.Environment:
         keep_trailing_newline=True,
         finalize=_finalize,
     )
-    environment.filters["prose"] = _prose
+    environment.filters |= {"prose": _prose, "sentence": _sentence, "capital": capital, "soft": _soft}
     return environment
 
 
@@ -63,6 +67,17 @@ def _prose(text: str) -> Markup:
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if i % 2 else escape(part) for i, part in enumerate(parts)
     )
+
+
+def _sentence(text: str) -> Markup:
+    """Set a remark as a sentence: what the analysis says in passing begins small and ends without a point."""
+    whole = capital(text)
+    return _prose(whole if whole.endswith((".", "!", "?", ":", "`")) else f"{whole}.")
+
+
+def _soft(text: str) -> Markup:
+    """Escape a name and let it break behind its underscores and points, rather than inside its words."""
+    return Markup("<wbr>").join(map(escape, _SEAM.split(reveal(text))))
 
 
 def _finalize(value: object) -> object:

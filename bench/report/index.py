@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from bench.analysis.measurement import Judgement  # noqa: TC001 - msgspec reads it when an entry is read back
+from bench.analysis.wording import count
 from bench.report.html import render_page
-from bench.report.numbers import count
 from bench.report.sections.banner import State  # noqa: TC001 - msgspec reads it when an entry is read back
 from bench.report.sections.environment import instant
 from bench.report.words import shorten

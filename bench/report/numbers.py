@@ -119,11 +119,6 @@ def span(seconds: float) -> str:
     return f"{hours:,} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def count(number: int, singular: str, plural: str = "") -> str:
-    """Write a count with its noun: ``1 treatment``, ``18 treatments``."""
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
-
-
 def limit(value: float, unit: str) -> str:
     """Write a value that somebody set, without digits that say nothing: ``20 ms``, ``0.1 %``."""
     scale = choose_scale(value, unit)

@@ -59,6 +59,7 @@ SPLIT_PARTS = {
 _SETTING = re.compile(
     r"\b(load\.(?:clients|rate|users)|pool\.(?:size|driver)|pooler\.kind) (\d+(?:,\d{3})*(?:\.\d+)?\b|[a-z]\w+\b)"
 )
+_WORD = re.compile(r"[a-z]+(?:-[a-z]+)*(?=[ ,:;.]|$)")
 _LONGEST_LEVEL = 100
 _LONGEST_NAME = 120
 _PERCENT_METRICS = ("error_rate", "cache_hit_ratio")
@@ -71,6 +72,11 @@ _HIDDEN = re.compile(
 def reveal(text: str) -> str:
     """Write every character that hides or turns text as its code point; line breaks and tabs stay."""
     return _HIDDEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text.replace("\r\n", "\n"))
+
+
+def capital(text: str) -> str:
+    """Begin a sentence with a capital, unless its first word is a name, such as ``rating_lookup`` or ``p95``."""
+    return text[:1].upper() + text[1:] if _WORD.match(text) else text
 
 
 def shorten(text: str, longest: int = 60) -> str:

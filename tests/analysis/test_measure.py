@@ -268,5 +268,5 @@ def test_an_operation_of_a_mix_that_hardly_ran_says_so() -> None:
 
     assert "rare-operation" not in caveats(2)
     text = caveats(100)["rare-operation"]
-    assert text.endswith("good operations in 2 trials are too few for a p95, which takes 59")
+    assert text.endswith("good operations in 2 trials: too few for a p95, which takes 59")
     assert caveats(10**9)["rare-operation"] == "it never ran in the window of 2 of 2 trials"

@@ -16,7 +16,10 @@ from click.shell_completion import ShellComplete
 
 from bench.cli import COMMANDS, cli
 from bench.cli.completion import SHELLS, VARIABLE
+from bench.cli.rarity import warn_of_rare
+from bench.experiment.scenario_file import read_scenario
 from bench.model.errors import BenchError
+from bench.model.scenario_text import Overrides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,3 +201,10 @@ def test_a_misspelt_command_ends_with_2_and_one_line() -> None:
     assert done.returncode == 2
     assert "Did you mean 'monitor'?" in done.stderr
     assert "monitor" in COMMANDS
+
+
+def test_a_run_names_beforehand_what_will_run_too_rarely(capsys: pytest.CaptureFixture[str]) -> None:
+    warn_of_rare(read_scenario("rate_approval", Overrides(), quick=False))
+    printed = capsys.readouterr()
+    assert printed.err.startswith("rare: own_proposal runs about 50 times at most in 5 windows")
+    assert not printed.out

@@ -55,6 +55,12 @@ def test_a_budget_on_a_higher_percentile_takes_more() -> None:
     assert (rare.at_worst.operation, rare.at_worst.statistic, rare.at_worst.needed) == ("often", "p99_9", 2995)
 
 
+def test_an_operation_judged_by_its_mean_alone_is_not_called_rare() -> None:
+    judged = TEXT + 'budget = ["mean(response_time) < 1s"]\n'
+    assert not find_rare(_scenarios(judged))
+    assert find_rare(_scenarios(judged.replace('1s"]', '1s", "p95(response_time) < 1s"]')))
+
+
 def test_only_the_treatments_that_are_concerned_are_counted() -> None:
     text = TEXT.replace("[[operation]]", '[sweep]\n"load.rate" = ["100/s", "10000/s"]\n[[operation]]', 1)
     (rare,) = find_rare(_scenarios(text))

@@ -48,7 +48,7 @@ def test_what_is_slower_than_the_baseline_is_said_with_size_and_verdict(bench: B
     assert "Changed against baseline main (before)" in said
     assert "Regression" in said
     assert "response time p95" in said
-    assert "the noise between runs is not known" in said
+    assert "The noise between runs is not known" in said
     bench("compare", "main", "after")
     compared = (root.parent / "reports" / "compare" / "before" / "after" / "index.html").read_text()
     sizes = re.findall(r"[+-][\d.]+ % \[[^\]]*\]", said)
@@ -101,4 +101,4 @@ def test_the_baseline_set_last_counts_unless_another_is_named(bench: Bench, root
 def test_an_operation_that_one_side_lacks_is_named(bench: Bench, root: Path) -> None:
     more = SHORT + '[[operation]]\nname = "second"\nsql = "SELECT 1"\n'
     store_run(root, "after", text=more)
-    assert "second only in after: not compared" in _changes(bench, root, "after")
+    assert "Second only in after: not compared" in _changes(bench, root, "after")

@@ -65,7 +65,7 @@ def test_the_page_is_whole_and_names_every_claim_with_its_verdict(html: str) -> 
         assert words in ledger
     assert "Failed" in page.by_id("verdict").text()
     assert "1 claim of 2 proven; refuted or not provable: S06" in page.by_id("verdict").text()
-    assert "squawk is not installed" in page.by_id("verdict").text()
+    assert "Squawk is not installed" in page.by_id("verdict").text()
 
 
 def test_a_fault_is_shown_with_its_remedy_and_foreign_text_stays_text(html: str) -> None:

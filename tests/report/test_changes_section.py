@@ -80,7 +80,7 @@ def test_what_changed_follows_the_verdict_with_before_after_difference_and_inter
     assert (rows[0][5], rows[0][6]) == ("10.0 ms [9.0, 11.0]", "16.0 ms [15.0, 17.0]")
     assert "became Seq Scan on rates" in rows[2][7]
     assert "../run-3/index.html" in [link.attributes["href"] for link in section.all("a")]
-    assert "the noise between runs is not known" in section.text()
+    assert "The noise between runs is not known" in section.text()
 
 
 def test_lines_without_a_change_are_folded_and_counted() -> None:

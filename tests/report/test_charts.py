@@ -165,6 +165,16 @@ def test_an_even_axis_keeps_a_proportion_straight_over_any_range() -> None:
     assert max(slopes(even=False)) > min(slopes(even=False)) / 2
 
 
+def test_one_unsure_point_does_not_flatten_all_others() -> None:
+    """An interval far above every point is cut, and the caption says so; elsewhere spikes keep their height."""
+    unsure = Curve("8", (Point(1, 100, 95, 105), Point(2, 110, 20, 9_000)))
+    told = {far: curves(unsure, far_ends_cut=far).told_cuts for far in (True, False)}
+    assert told == {True: ("1 that would end far above the points is cut off.",), False: ()}
+    cut, whole = (curves(unsure, far_ends_cut=far).draw("a", "", Styles()) for far in (True, False))
+    assert (">200/s<" in cut, ">8,000/s<" in whole) == (True, True)
+    assert not curves(curve(1000, 2000), far_ends_cut=True).told_cuts
+
+
 def test_points_with_nothing_between_them_are_not_joined() -> None:
     """Between two drivers, or two changes, nothing could have been measured."""
     joined = curves(curve(1, 2, 3)).draw("k", "alt", Styles())

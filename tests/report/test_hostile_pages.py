@@ -19,7 +19,7 @@ OURS = {
     "html", "head", "meta", "title", "link", "style", "body", "a", "header", "footer", "nav", "main", "section",
     "article", "figure", "figcaption", "h1", "h2", "h3", "h4", "p", "ul", "li", "span", "strong", "small", "code",
     "pre", "div", "table", "caption", "thead", "tbody", "tr", "th", "td", "details", "summary", "dl", "dt", "dd",
-    "script", "button", "label", "input",
+    "script", "button", "label", "input", "wbr",
 }  # fmt: skip
 """Every element a page of ours is made of."""
 

@@ -14,6 +14,7 @@ import pytest
 from bench.report.document import build_document
 from bench.report.html import render_report
 from bench.report.material import Material
+from bench.report.words import capital
 from tests.report import recorded, samples
 from tests.report.hostile import hostile_material
 from tests.report.page import read_page
@@ -200,3 +201,13 @@ def test_the_page_without_scripts_holds_every_row(page: Element, document: Docum
     rows = page.by_id("measurement-table").all("tbody")[0].all("tr")
     assert len(rows) == len(document.measurements.table.rows)
     assert not [element for element in page.all() if "hidden" in element.attributes]
+
+
+def test_a_remark_is_set_as_a_sentence_and_a_name_keeps_its_small_letter() -> None:
+    assert capital("one trial only: wide") == "One trial only: wide"
+    for name in ("rating_lookup is slow", "p95 was missed", "`shared_buffers` is small", "work_mem"):
+        assert capital(name) == name
+
+
+def test_long_names_break_behind_their_underscores() -> None:
+    assert "rate_<wbr>tables" in render_report(build_document(Material(run=recorded.RUN)))

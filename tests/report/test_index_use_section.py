@@ -12,16 +12,18 @@ def used(operations: int) -> IndexUse:
 
 
 def test_a_few_operations_have_a_column_each() -> None:
-    table = lay_out_indexes([used(3)])
-    assert table is not None
+    section = lay_out_indexes([used(3)])
+    assert section is not None
+    table = section.table
     assert [column.title for column in table.columns][2:5] == ["operation 0", "operation 1", "operation 2"]
     assert [cell.text for cell in table.rows[0][2:5]] == [ABSENT, "1 of 1", ABSENT]
 
 
 def test_many_operations_share_a_column_that_names_those_that_use_the_index() -> None:
     """A column each would be a page of dashes."""
-    table = lay_out_indexes([used(30)])
-    assert table is not None
+    section = lay_out_indexes([used(30)])
+    assert section is not None
+    table = section.table
     assert [column.title for column in table.columns] == [
         "Index",
         "Table",

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.analysis.wording import count
 from bench.report.numbers import (
     choose_scale,
-    count,
     interval,
     limit,
     point,

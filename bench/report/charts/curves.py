@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _WIDE_RANGE = 8
 _NEAR = 0.75
+_REACH = 2.0
+"""An interval that ends beyond this many times the highest point is cut, lest one unsure point flatten all others."""
+_REACH_LOGARITHMIC = 10.0
 _LONGEST_LABEL = 40
 _HALO: Any = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 1}
 
@@ -62,7 +65,8 @@ class Curves:
     dashed. Without ``markers`` the points are so many that only the line is drawn; a ``stretched`` horizontal axis is
     logarithmic whatever it spans, an ``even`` one never: what is achieved as offered then lies on a straight line.
     ``logarithmic`` values get such an axis if they spread far; those that need not be drawn ``from_zero`` are drawn
-    larger if they lie close together. Points that have nothing between them are not ``joined``.
+    larger if they lie close together. Points that have nothing between them are not ``joined``. With ``far_ends_cut``
+    an interval far above all points does not set the scale.
     """
 
     x_title: str
@@ -81,11 +85,35 @@ class Curves:
     stretched: bool = False
     even: bool = False
     joined: bool = True
+    far_ends_cut: bool = False
 
     @property
     def wide(self) -> bool:
         """Tell whether it needs the width of the page."""
         return False
+
+    @property
+    def cuts(self) -> int:
+        """Intervals that are not drawn to their upper end."""
+        top = self._top
+        return sum(p.high > top for curve in self.curves for p in curve.points)
+
+    @property
+    def told_cuts(self) -> tuple[str, ...]:
+        """A sentence about the intervals that are cut, for the caption; nothing where there is none."""
+        if not self.cuts:
+            return ()
+        return (f"{self.cuts} that would end far above the points {'is' if self.cuts == 1 else 'are'} cut off.",)
+
+    @property
+    def _top(self) -> float:
+        """The highest value that is drawn."""
+        points = [p.y for curve in self.curves for p in curve.points]
+        points += [] if self.limit is None else [self.limit.at]
+        top = max([*points, *(p.high for curve in self.curves for p in curve.points)], default=0.0)
+        if not self.far_ends_cut or not points or max(points) <= 0:
+            return top
+        return min(top, max(points) * (_REACH_LOGARITHMIC if self.logarithmic else _REACH))
 
     def draw(self, key: str, alt: str, styles: Styles) -> str:
         """Return the chart as inline SVG."""
@@ -120,12 +148,12 @@ class Curves:
             add_legend(figure, shorten(self.legend_title))
 
     def _scale_y(self, axes: Axes) -> bool:
-        values = [value for curve in self.curves for p in curve.points for value in (p.low, p.y, p.high)]
+        values = [value for curve in self.curves for p in curve.points for value in (p.low, p.y)]
         if self.limit is not None:
             values.append(self.limit.at)
         if not values:
             return False
-        top, bottom = max(values), min(values)
+        top, bottom = self._top, min(values)
         logarithmic = self.logarithmic and bottom > 0 and top / bottom > _WIDE_RANGE
         if logarithmic:
             axes.set_yscale("log")
@@ -143,7 +171,10 @@ class Curves:
     def _floor(self, bottom: float, top: float) -> float:
         if self.from_zero or bottom < _NEAR * top:
             return min(0.0, bottom * 1.05)
-        return bottom - 0.25 * (top - bottom or top)
+        floor = bottom - 0.25 * (top - bottom or top)
+        if self.limit is not None and self.limit.below:  # its name stands under the line, above the axis
+            return min(floor, self.limit.at - 0.15 * (top - floor))
+        return floor
 
     def _scale_x(self, axes: Axes) -> None:
         positions = [position for position, _ in self.ticks]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bench.analysis.activity import cpu_over_window, readings_in_window, table_accesses, waits_over_window
+from bench.analysis.wording import count
 from bench.model.timeline import BACKENDS, CPU, IDLE, IN_TRANSACTION, POOLER, SERVER, WORKERS
 from bench.report.charts.areas import Areas
 from bench.report.charts.curves import Curve, Curves, Point, Rule
 from bench.report.charts.stack import Stack
-from bench.report.numbers import count, quantity
+from bench.report.numbers import quantity
 from bench.report.sections.figure import Figure
 from bench.report.sections.window_lines import second_ticks
 from bench.report.tables import Cell, Column, Table

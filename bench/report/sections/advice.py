@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bench.analysis.summary import key_of
+from bench.analysis.wording import count
 from bench.design.search import MARGIN
 from bench.report.charts.curves import Curve, Curves, Point, Rule
-from bench.report.numbers import count, limit, with_interval
+from bench.report.numbers import limit, with_interval
 from bench.report.sections.figure import Figure
 from bench.report.tables import Cell, Column, Table, estimate_cell, level_cell
-from bench.report.words import describe, plain, setting, varied_keys
+from bench.report.words import capital, describe, plain, setting, varied_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -91,7 +92,7 @@ def _reasons(subject: SubjectAnswer, name: str) -> Iterator[str]:
         said = f"{prefix}{setting(load.key, load.load)}: {load.reason}"
         if load.low is not None and load.high is not None and load.low != load.high:
             said += f"; given the noise the answer lies between {load.low:,} and {load.high:,}"
-        yield _capital(plain(said + "."))
+        yield capital(plain(said + "."))
     top = subject.loads[-1] if subject.loads else None
     if top is not None and top.usl_peak is not None:
         yield (
@@ -111,10 +112,6 @@ def _names(answer: Answer) -> list[str]:
         return [""]
     levels = [subject.levels for subject in answer.subjects]
     return [describe(one, varied_keys(levels) or None) for one in levels]
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _connections(size: Estimate) -> str:
@@ -150,6 +147,7 @@ def _costs(subject: SubjectAnswer, label: str, number: int) -> Figure | None:
         curves=curves[-7:],
         legend_title="Load" if len(curves) > 1 else "",
         from_zero=False,
+        far_ends_cut=True,
         limit=Rule(1 - MARGIN, f"{limit(1 - MARGIN, '%')} of the best", below=True),
         level=None if subject.recommended is None else Rule(float(subject.recommended), "advised"),
     )
@@ -158,10 +156,12 @@ def _costs(subject: SubjectAnswer, label: str, number: int) -> Figure | None:
         f"Throughput of each pool size as a share of the best one, {count(len(curves), 'line')}, one for each load. "
         f"Advised: {advised}. Sizes above {limit(1 - MARGIN, '%')} are near enough to the best."
     )
-    caption = (
-        "Advised is the smallest size whose line is not shown to lie below "
-        f"{limit(1 - MARGIN, '%')} of the best. "
-        "Bars: intervals of the ratio, trials paired by block."
+    caption = " ".join(
+        (
+            f"Advised is the smallest size whose line is not shown to lie below {limit(1 - MARGIN, '%')} of the best.",
+            "Bars: intervals of the ratio, trials paired by block.",
+            *chart.told_cuts,
+        )
     )
     return Figure(
         f"costs-{number}" if label else "costs",

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from bench.analysis.summary import key_of
-from bench.report.numbers import count, interval, point, refusal
+from bench.analysis.wording import count
+from bench.report.numbers import interval, point, refusal
 from bench.report.words import ABSENT, describe, metric_name, metric_unit, operation_name
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bench.analysis.summary import key_of
+from bench.analysis.wording import count
 from bench.model.budget import parse_budget
-from bench.report.numbers import count, interval, limit, point, quantity
+from bench.report.numbers import interval, limit, point, quantity
 from bench.report.words import describe, operation_name, shorten
 
 if TYPE_CHECKING:

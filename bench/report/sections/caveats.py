@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.report.numbers import count
+from bench.analysis.wording import count
 from bench.report.words import ALL_OPERATIONS, describe, operation_name, slug
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bench.analysis.gate.standing import Compared, Incomparable, IsBaseline, Unset
+from bench.analysis.wording import count
 from bench.report.gate import lay_out_gate
-from bench.report.numbers import count
 from bench.report.sections.change_rows import FOLDED, GROUPS, ChangeRows, lay_out_changes
 from bench.report.words import shorten
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from bench.analysis.measurement import ALL_OPERATIONS
 from bench.analysis.summary import key_of
+from bench.analysis.wording import count
 from bench.report.charts.curves import Curve, Curves, Point
-from bench.report.numbers import count, quantity, refusal
+from bench.report.numbers import quantity, refusal
 from bench.report.sections.figure import Figure, Gallery
 from bench.report.sections.levels import LOADS, sort_key
 from bench.report.tables import LAST, Cell, Column, Table

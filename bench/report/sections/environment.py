@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bench.analysis.wording import count
 from bench.model.scenario import ClosedLoop, OpenLoop
 from bench.report.numbers import quantity, span
 from bench.report.words import level_text
@@ -35,6 +36,7 @@ class Environment:
 
     command: str
     facts: tuple[Facts, ...]
+    row_counts: tuple[Row, ...]
     settings: tuple[Row, ...]
     scenario_text: str
 
@@ -54,6 +56,7 @@ def describe_environment(
     return Environment(
         command=shlex.join(run.command),
         facts=tuple(group for group in groups if group.rows),
+        row_counts=tuple((table, f"{rows:,}") for table, rows in run.row_counts.items()),
         settings=tuple(sorted(run.settings.items())),
         scenario_text=scenario_text,
     )
@@ -87,8 +90,8 @@ def _run(run: RunFacts, plan: Plan | None) -> Iterable[Row]:
     if seconds is not None and seconds >= 0:
         yield "Took", span(seconds)
     if plan is not None:
-        treatments, trials = len(plan.treatments), len(plan.trials)
-        yield "Plan", f"{treatments:,} treatments with {plan.replicates:,} replicates each: {trials:,} trials"
+        treatments, replicates = count(len(plan.treatments), "treatment"), count(plan.replicates, "replicate")
+        yield "Plan", f"{treatments} with {replicates} each: {count(len(plan.trials), 'trial')}"
     yield "Seed", f"{run.seed}"
     yield "Commit", run.commit
     yield "poolbench", run.bench_version
@@ -124,7 +127,8 @@ def _data(run: RunFacts) -> Iterable[Row]:
     if run.schema_hash:
         yield "Schema hash", run.schema_hash
     yield from ((name.capitalize(), level_text(value)) for name, value in run.dataset.items())
-    yield from ((f"Rows of {table}", f"{rows:,}") for table, rows in run.row_counts.items())
+    if run.row_counts:
+        yield "Rows", f"{sum(run.row_counts.values()):,} in {count(len(run.row_counts), 'table')}"
 
 
 def _pool(scenario: Scenario) -> Iterable[Row]:

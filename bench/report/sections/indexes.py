@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bench.report.numbers import quantity
@@ -21,13 +22,21 @@ _STATES: Final = {
 }
 _MOST_COLUMNS: Final = 8
 """Operations with a column of their own."""
-_CAPTION: Final = (
+_LEAD: Final = (
     "Each index of the tables that the load touches: plans that use it, of those explained, and the server's own count "
     "of scans during the run. What this load does not use another may need."
 )
 
 
-def lay_out_indexes(lines: Sequence[IndexUse]) -> Table | None:
+@dataclass(frozen=True, slots=True)
+class IndexSection:
+    """``lead`` says how to read the matrix."""
+
+    lead: str
+    table: Table
+
+
+def lay_out_indexes(lines: Sequence[IndexUse]) -> IndexSection | None:
     """Return the matrix; None where no index was recorded."""
     if not lines:
         return None
@@ -44,7 +53,7 @@ def lay_out_indexes(lines: Sequence[IndexUse]) -> Table | None:
         Column("Size", numeric=True),
         Column("State"),
     )
-    return Table(_CAPTION, columns, tuple(_row(line, operations) for line in lines))
+    return IndexSection(_LEAD, Table("Indexes and their use", columns, tuple(_row(line, operations) for line in lines)))
 
 
 def _row(line: IndexUse, operations: Sequence[str]) -> tuple[Cell, ...]:

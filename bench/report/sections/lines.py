@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from bench.analysis.wording import count
 from bench.report.charts.curves import Curve, Curves, Point, Rule
-from bench.report.numbers import count, limit, with_interval
+from bench.report.numbers import limit, with_interval
 from bench.report.sections.figure import Figure
 from bench.report.sections.levels import POOL_SIZE, axis_title, levels_of, names_of, series_name, sort_key
 from bench.report.sections.sweep import THROUGHPUT
@@ -63,6 +64,7 @@ def draw_lines(sweep: Sweep, quantity: Quantity, factor: str, facet: Facet) -> F
         words=words,
         joined=not words,
         even=factor == "load.rate",
+        far_ends_cut=True,
     )
     best = max(drawn, key=quantity.goodness)
     alt = (
@@ -99,6 +101,7 @@ def _lines_caption(drawn: Sequence[Measurement], chart: Curves, excluded: int) -
     parts = [f"{'Bars and bands' if chart.joined else 'Bars'}: {min(levels)} % intervals over trials."]
     if chart.model is not None:
         parts.append(f"Dashed: {chart.model.label}.")
+    parts.extend(chart.told_cuts)
     hidden = sum(curve.background for curve in chart.curves)
     if hidden:
         parts.append(f"{count(hidden, 'further line')} in grey; all numbers are in the table.")

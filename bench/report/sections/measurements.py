@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bench.report.numbers import count, quantity
+from bench.analysis.wording import count
+from bench.report.numbers import quantity
 from bench.report.tables import Cell, Column, Table, estimate_cell, level_cell
 from bench.report.words import ALL_OPERATIONS, describe, key_name, metric_name, operation_name, shorten
 

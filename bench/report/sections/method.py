@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bench.report.numbers import count
+from bench.analysis.wording import count
 from bench.report.sections.environment import load_model
 
 if TYPE_CHECKING:

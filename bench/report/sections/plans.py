@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from bench.analysis.explain import parse_plan, render_tree
 from bench.analysis.plan_tree import fingerprint, indexes_used, walk
-from bench.report.numbers import count, quantity
+from bench.analysis.wording import count
+from bench.report.numbers import quantity
 from bench.report.sections.plan_nodes import lay_out_nodes
 from bench.report.words import operation_name, shorten, slug
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bench.report.numbers import count, quantity
+from bench.analysis.wording import count
+from bench.report.numbers import quantity
 from bench.report.sections.environment import instant
 from bench.report.tables import Cell, Column, Table
 from bench.report.words import ABSENT, operation_name, shorten

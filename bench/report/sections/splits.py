@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bench.analysis.summary import key_of
+from bench.analysis.wording import count
 from bench.report.charts.stack import Stack
 from bench.report.numbers import quantity
 from bench.report.sections.figure import Figure, Gallery
@@ -63,7 +64,7 @@ def draw_splits(
     if len(shown) < len(split):
         caption += f" {len(split) - len(shown)} more treatments are in the table."
     alt = (
-        f"Stacked bars of the mean time of one operation for {len(shown)} treatments. Longest: "
+        f"Stacked bars of the mean time of one operation for {count(len(shown), 'treatment')}. Longest: "
         f"{describe(largest.treatment, varied)}, of which {SPLIT_PARTS[main]} takes "
         f"{quantity(_seconds(largest, main), 's')}."
     )

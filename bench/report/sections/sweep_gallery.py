@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.report.numbers import count
+from bench.analysis.wording import count
 from bench.report.sections.facets import MOST_FACETS, Facet, split_facets
 from bench.report.sections.figure import Gallery
 from bench.report.sections.heat_maps import draw_heat_map

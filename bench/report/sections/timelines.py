@@ -8,8 +8,8 @@ import numpy as np
 
 from bench.analysis.distribution import BLOCKS
 from bench.analysis.summary import key_of
+from bench.analysis.wording import count
 from bench.report.charts.curves import Point
-from bench.report.numbers import count
 from bench.report.sections.activity import describe_activity, draw_activity
 from bench.report.sections.figure import Gallery
 from bench.report.sections.window_lines import WindowLine, draw_over_window
@@ -141,7 +141,10 @@ def _percentiles(trials: Sequence[TrialSummary]) -> Figure | None:
     caption = "Each point a tenth of the window, good operations only."
     if len(trials) > 1:
         caption += " Lines: the middle one of the trials. Bands: from the lowest to the highest trial."
-    return draw_over_window("timeline-percentiles", "Response time percentiles", "s", lines, caption, kind="Percentile")
+    title = (
+        f"Response time, {' and '.join(line.name for line in lines)}" if len(lines) < 3 else "Response time percentiles"
+    )
+    return draw_over_window("timeline-percentiles", title, "s", lines, caption, kind="Percentile")
 
 
 def _readings(trial: TrialSummary) -> list[PoolGauges]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from bench.analysis.tuning.candidate import COMBINATION
 from bench.analysis.tuning.pairs import known_operation, pairs_of
+from bench.analysis.wording import count
 from bench.report.charts.curves import Curve, Curves, Point, Rule
-from bench.report.numbers import count
 from bench.report.sections.distributions import histograms, spectrum
 from bench.report.sections.figure import Figure, Gallery
 from bench.report.tables import LAST, Cell, Column, Table

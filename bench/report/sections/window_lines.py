@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from bench.analysis.wording import count
 from bench.report.charts.curves import Curve, Curves
-from bench.report.numbers import choose_scale, count, quantity
+from bench.report.numbers import choose_scale, quantity
 from bench.report.sections.figure import Figure
 from bench.report.tables import Cell, Column, Table
 

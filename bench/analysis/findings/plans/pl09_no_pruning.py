@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bench.analysis.findings.plans.wording import describe
 from bench.analysis.measurement import Finding
 from bench.analysis.plan_tree import walk
+from bench.analysis.wording import count
 
 if TYPE_CHECKING:
     from bench.analysis.findings.plans.evidence import Evidence, Spot
@@ -49,8 +50,8 @@ def _finding(spot: Spot) -> Finding:
         rule=RULE,
         severity="high" if len(tables) >= MANY else "warning",
         status="measured",
-        summary=f"{spot.fact.operation} searches {len(tables)} partitions, and {giving[0] if giving else 'none'} has "
-        "what it looks for",
+        summary=f"{spot.fact.operation} searches {count(len(tables), 'partition')}, "
+        f"and {giving[0] if giving else 'none'} has what it looks for",
         evidence=describe(spot, partitions=tables, partitions_with_rows=giving),
         remedy="Name the partition key in the WHERE clause, compared with a value of its own type: a cast or a "
         "function on the key's side prevents pruning.",
