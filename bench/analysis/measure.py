@@ -28,7 +28,7 @@ from bench.stats.quantiles import smallest_n
 from bench.stats.replicates import mean_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from bench.analysis.summary import OperationSummary, TrialSummary
     from bench.design.plan import Plan
@@ -117,23 +117,7 @@ def _caveats(
         for caveat in (*summary.caveats, *summary.operations[name].caveats):
             found.setdefault(caveat.code, []).append((summary, caveat))
     joined = [_join(entries, len(used)) for entries in found.values()]
-    if len(used) < len(summaries):
-        codes = {
-            c.code
-            for s in summaries
-            if s not in used
-            for c in (*s.caveats, *s.operations[name].caveats)
-            if c.invalidates
-        }
-        text = (
-            f"{len(summaries) - len(used)} of {count(len(summaries), 'trial')} are left out: {', '.join(sorted(codes))}"
-        )
-        joined.append(Caveat(code="excluded-trials", text=text, cure="Look at the caveats of those trials."))
-        # What made a trial useless for advice is what somebody may want to know: how long until all was well again?
-        left_out = [(s, c) for s in summaries if s not in used for c in s.caveats if c.code == OUTAGE]
-        if left_out and OUTAGE not in found:
-            outage = _join(left_out, 1)
-            joined.append(msgspec.structs.replace(outage, text=f"{outage.text} (in a trial that is left out)"))
+    joined += _left_out([summary for summary in summaries if summary not in used], name, len(summaries), found)
     if name != ALL_OPERATIONS:
         joined += _rarity(used, name)
     if valid and len(used) == 1:
@@ -146,6 +130,25 @@ def _caveats(
             )
         )
     return tuple(joined)
+
+
+def _left_out(left_out: Sequence[TrialSummary], name: str, trials: int, found: Container[str]) -> Iterator[Caveat]:
+    """Say which trials do not count and why, and tell again the outages that are not ``found`` in one that counts."""
+    if not left_out:
+        return
+    causes = {c.code: c for s in left_out for c in (*s.caveats, *s.operations[name].caveats) if c.invalidates}
+    verb = "is" if len(left_out) == 1 else "are"
+    reasons = "; ".join(f"{code} ({causes[code].text})" for code in sorted(causes))
+    yield Caveat(
+        code="excluded-trials",
+        text=f"{len(left_out)} of {count(trials, 'trial')} {verb} left out: {reasons}",
+        cure=" ".join(dict.fromkeys(causes[code].cure for code in sorted(causes))),
+    )
+    # What made a trial useless for advice is what somebody may want to know: how long until all was well again?
+    outages = [(s, c) for s in left_out for c in s.caveats if c.code == OUTAGE]
+    if outages and OUTAGE not in found:
+        outage = _join(outages, 1)
+        yield msgspec.structs.replace(outage, text=f"{outage.text} (in a trial that is left out)")
 
 
 def _rarity(used: Sequence[TrialSummary], name: str) -> Iterator[Caveat]:

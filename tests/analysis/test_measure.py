@@ -120,7 +120,9 @@ def test_an_invalid_trial_is_left_out_where_two_valid_ones_remain() -> None:
     assert measurement.trials == ("b01-t001-s10", "b02-t001-s10")
     assert measurement.metrics["throughput"].n == 2
     excluded = next(caveat for caveat in measurement.caveats if caveat.code == "excluded-trials")
-    assert "1 of 3 trials are left out: settings-drift" in excluded.text
+    cause = next(caveat for caveat in slow.caveats if caveat.invalidates)
+    assert excluded.text == f"1 of 3 trials is left out: settings-drift ({cause.text})"
+    assert excluded.cure == cause.cure
 
 
 def test_the_outage_of_a_trial_that_is_left_out_stays_visible() -> None:
@@ -131,7 +133,7 @@ def test_the_outage_of_a_trial_that_is_left_out_stays_visible() -> None:
     broken = dataclasses.replace(summary_of(treated, noisy(3), 3), caveats=(lost, outage))
     measurement = combine(treatment_of(treated), [*good, broken], ("*",))[0]
     texts = {caveat.code: caveat.text for caveat in measurement.caveats}
-    assert "left out: server-lost" in texts["excluded-trials"]
+    assert "left out: server-lost (it went away)" in texts["excluded-trials"]
     assert texts["outage"] == "1 s to recover (in a trial that is left out)"
 
 

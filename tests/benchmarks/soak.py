@@ -138,8 +138,10 @@ class Watch:
                 continue
             for rows, pid in zip(self._readings, self.processes, strict=False):
                 with contextlib.suppress(OSError):  # it has ended, and with it the trial
-                    pages = int(Path(f"/proc/{pid}/statm").read_bytes().split()[1])
-                    descriptors = len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - a path for each is not needed
+                    # No path objects: their parts are interned, and the table of interned strings grows with each.
+                    with open(f"/proc/{pid}/statm", "rb") as file:  # noqa: PTH123
+                        pages = int(file.read().split()[1])
+                    descriptors = len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208
                     rows[number] = now_ns, pages * page_bytes, descriptors
 
     def settled(self, end_s: float) -> Iterator[Watched]:

@@ -74,8 +74,8 @@ def two_runs_in_one_folder(bed: Bed) -> Generator[Running]:
     """Both write beside each other: no name, lock or file is shared."""
     first = bed.start(pooled=False, window="1s")
     second = bed.start(pooled=False, window="1s", folder=first.folder)
+    code = second.end()  # before anybody looks for what is left behind
     yield first
-    code = second.end()
     whole = [len(list(run.glob("trials/b*/samples.parquet"))) for run in (first.folder / "results").glob("2*")]
     if code not in (0, 4) or whole != [bed.trials] * 2:
         raise AssertionError(f"exit code {code}, trials {whole}: {''.join(second.said)}")

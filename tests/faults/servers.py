@@ -34,9 +34,10 @@ def server_killed_and_restarted(bed: Bed) -> Generator[Running]:
 
 
 def server_killed_and_restarted_behind_pooler(bed: Bed) -> Generator[Running]:
+    """Away for longer than pgBouncer lets a client wait after a failed login, so that some see the failure."""
     running = bed.start_settled(pooled=True, window="12s")
     bed.kill_server()
-    time.sleep(0.5)
+    time.sleep(2.0)
     bed.start_server()
     yield running
 

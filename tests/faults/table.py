@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from bench.stats.recovery import find_outages
 from bench.store.runs import RunReader
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 BLOCKS = 60
@@ -96,7 +97,15 @@ def labels_of(run: Path) -> set[str]:
     if measured.exists():
         for each in json.loads(measured.read_text())["measurements"]:
             found |= {str(one["code"]) for one in each["caveats"]}
+            found |= {code for one in each["caveats"] for code in _causes(one)}
     return found
+
+
+def _causes(caveat: Mapping[str, Any]) -> list[str]:
+    """Return the codes for which trials were left out, which their treatment's caveats name only there."""
+    if caveat["code"] != "excluded-trials":
+        return []
+    return re.findall(r"([a-z-]+) \(", caveat["text"].partition("left out: ")[2])
 
 
 def outcomes_of(run: Path) -> dict[str, int]:
