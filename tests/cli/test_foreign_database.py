@@ -54,7 +54,7 @@ LOOKING = {
     "new": ["drafted", "--sql", "theirs.sql", "--writes"],
 }
 JUDGING = {"gate": ["latest"]}
-"""It takes addresses for `--against` and `--rerun`, which run `bench run`; what is stored is judged without them."""
+"""Stored runs are judged without a database: it takes addresses for `--against` and `--rerun` only."""
 
 
 @pytest.fixture
@@ -91,6 +91,15 @@ def test_measuring_leaves_a_foreign_database_as_it_was(foreign: Foreign, folder:
     codes = [{caveat["code"] for caveat in each["caveats"]} for each in facts]
     assert len(codes) == len(MEASURING)
     assert all("guarded" in found for found in codes)
+
+
+@pytest.mark.pg
+@pytest.mark.usefixtures("folder")
+def test_a_gate_between_foreign_databases_leaves_them_as_they_were(foreign: Foreign) -> None:
+    before = foreign.digest()
+    options = ["--pairs", "2", "--no-rerun", "--warn-only", "--set", "run.window=200ms"]
+    assert _bench("gate", "theirs.toml", "--against", foreign.dsn, "--dsn", foreign.dsn, *options) == 0
+    assert foreign.digest() == before
 
 
 @pytest.mark.pg
