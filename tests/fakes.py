@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.load.timetable import sleep_until
 from bench.model.sample import Outcome
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from bench.model.ports import Arguments, Execute
     from bench.model.scenario import Operation
+
+T = TypeVar("T")
 
 
 class _JumpingSelector(selectors.SelectSelector):
@@ -62,7 +64,7 @@ class VirtualTimetable:
         self._loop.call_at(instant_ns / 1e9, fire)
 
 
-def run_virtually(coroutine: Coroutine[Any, Any, Any]) -> Any:
+def run_virtually(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on a fresh virtual loop."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(coroutine)

@@ -95,8 +95,8 @@ def test_buffers_that_cannot_be_told_are_refused(
     words: str,
 ) -> None:
     treated = scenario(operations=[{"name": one, "sql": "SELECT 1"} for one in operations])
-    facts = {"server": server_facts(treated, [])} if server else {}
-    refused = count_buffers(summary_of(treated, **facts), name)
+    summary = summary_of(treated, server=server_facts(treated, [])) if server else summary_of(treated)
+    refused = count_buffers(summary, name)
     assert isinstance(refused, Refused)
     assert words in refused.reason
 

@@ -120,7 +120,7 @@ def test_a_setting_with_evidence_is_not_listed_again() -> None:
 
 @pytest.mark.parametrize("options", [{"host": None}, {"facts": None}])
 def test_nothing_is_said_of_a_machine_that_nobody_looked_at(options: dict[str, Any]) -> None:
-    known = {"facts": {"server": server_facts(scenario())}, "host": HOST, "run": {"settings": SETTINGS}}
+    known: dict[str, Any] = {"facts": {"server": server_facts(scenario())}, "host": HOST, "run": {"settings": SETTINGS}}
     assert found(one_treatment(**known), "server-settings")
     assert not found(one_treatment(**{**known, **options}), "server-settings")
 

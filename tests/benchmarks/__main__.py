@@ -25,6 +25,8 @@ from tests.benchmarks import (
 from tests.benchmarks.bed import test_bed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from tests.benchmarks.bed import Bed
     from tests.benchmarks.table import Row
 
@@ -51,7 +53,7 @@ def main() -> None:
     wanted, pairs = set(options.rows), options.pairs
     sys.stdout.write(f"load average before: {os.getloadavg()[0]:.2f}\n")
     with test_bed() as bed:
-        rows = {
+        rows: dict[str, Callable[[], Iterable[Row]]] = {
             "headline": lambda: headline.measure(bed),
             "recording": lambda: [recording_overhead.measure(bed, pairs=pairs)],
             "driver": lambda: [against_pgbench.driver_over_bare(bed, pairs=pairs)],

@@ -20,7 +20,7 @@ from tests.benchmarks.table import Row, rates, ratio_row
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from bench.model.scenario import Scenario
+    from bench.model.scenario import Level, Scenario
     from tests.benchmarks.bed import Bed
 
 SIZE, CLIENTS = 30, 50
@@ -77,7 +77,7 @@ def open_loop(bed: Bed, *, pairs: int) -> Row:
     """Compare p50, p95 and p99 of the response time at 30 % of the capacity with `pgbench -R`."""
     closed = bed.scenario(pool__reset="none", pool__size=SIZE, load__clients=CLIENTS, pool__workers=2, **WINDOW)
     rate = round(0.3 * rate_in_window(bed.load(closed, 0), closed))
-    shape = {"pool__size": SIZE, "run__warmup": "1s", "run__window": "5s"}
+    shape: dict[str, Level] = {"pool__size": SIZE, "run__warmup": "1s", "run__window": "5s"}
     shapes = {
         "pgbench": bed.open(f"{rate}/s", pool__driver="pgbench", **shape),
         "asyncpg-queue": bed.open(f"{rate}/s", pool__driver="asyncpg-queue", pool__workers=1, **shape),

@@ -16,6 +16,7 @@ import sys
 from statistics import geometric_mean
 from typing import TYPE_CHECKING
 
+import msgspec
 import psycopg
 from psycopg import sql
 
@@ -103,7 +104,9 @@ def measure(name: str, sides: tuple[Where, Where], pairs: int, folder: Path) -> 
 
 def main(pairs: int) -> None:
     """Print the settings and a row for each scenario."""
-    configuration: Configuration = recommend_postgresql(Inputs(**read_facts(THIS_MACHINE, CHECKOUT / "results")))
+    configuration: Configuration = recommend_postgresql(
+        msgspec.convert(read_facts(THIS_MACHINE, CHECKOUT / "results"), Inputs)
+    )
     settings = {one.name: one.value for one in configuration.settings}
     sys.stdout.write("".join(f"{name} = {value}\n" for name, value in settings.items()))
     folders = [make_open_folder() for _ in range(2)]

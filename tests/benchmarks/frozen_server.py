@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from bench.model.scenario import Scenario
+    from bench.model.scenario import Level, Scenario
     from tests.benchmarks.bed import Bed
 
 FREEZE_S, WINDOW_S, RATE = 1.0, 10.0, 1000
@@ -75,7 +75,12 @@ def _p99_s(bed: Bed, scenario: Scenario, capacity_per_s: float) -> tuple[float, 
 
 def measure(bed: Bed) -> Row:
     """Freeze once under each load model."""
-    shape = {"pool__size": 30, "run__warmup": "500ms", "run__window": f"{WINDOW_S:g}s", "pool__workers": 1}
+    shape: dict[str, Level] = {
+        "pool__size": 30,
+        "run__warmup": "500ms",
+        "run__window": f"{WINDOW_S:g}s",
+        "pool__workers": 1,
+    }
     closed = bed.scenario(load__clients=50, pool__size=30, pool__workers=1, run__warmup="1s", run__window="3s")
     capacity = bed.throughput(closed, 6)
     measured, expected = _p99_s(bed, bed.open(f"{RATE}/s", **shape), capacity)

@@ -225,8 +225,8 @@ def judge_processes(record: TrialRecord, watch: Watch, window_s: float) -> Itera
             kept = SAMPLE_BYTES * float(inside.sum()) / window_s
         elif one.name == "collector":
             kept, uncertainty = _kept_by_collector(facts.timeline, gauges, window_s), COLLECTOR_UNCERTAINTY
-        memory = judge_memory(one.times_s, one.rss_bytes, kept, uncertainty)
-        leaks = leaks_descriptors(one.descriptors)
+        memory = judge_memory(one.times_s, one.rss_bytes.astype(np.float64), kept, uncertainty)
+        leaks = leaks_descriptors(one.descriptors.tolist())
         minute = [f"{value * 60 / 1000:+,.0f}" for value in (memory.slope.point, memory.slope.low, memory.slope.high)]
         cells = (
             one.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections import Counter
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -59,7 +60,9 @@ def test_sequential_order_follows_the_scenario() -> None:
 
 @pytest.mark.parametrize("arrival", ["poisson", "constant"])
 @given(rate=st.floats(50, 5000), seed=st.integers(0, 2**16))
-def test_arrivals_are_sorted_inside_the_window_and_near_the_rate(arrival: str, rate: float, seed: int) -> None:
+def test_arrivals_are_sorted_inside_the_window_and_near_the_rate(
+    arrival: Literal["poisson", "constant"], rate: float, seed: int
+) -> None:
     starts = intended_starts(OpenLoop(rate=Rate(rate), arrival=arrival), 2 * SECOND, 1.0, np.random.default_rng(seed))
     assert np.all(np.diff(starts) >= 0)
     assert starts[0] >= 0
@@ -96,7 +99,7 @@ def test_a_flat_ramp_is_a_poisson_process() -> None:
 
 def test_arguments_come_from_every_kind_of_source() -> None:
     rng = np.random.default_rng(0)
-    parameters = [
+    parameters: list[source.Parameter] = [
         source.Uniform("day", dt.date(2024, 1, 1), dt.date(2024, 1, 31)),
         source.Uniform("n", 1, 6),
         source.Uniform("x", 0.5, 1.5),

@@ -36,6 +36,7 @@ def test_a_generated_server_configuration_is_in_force_on_each_version(any_place:
     assert [entry.name for entry in read] == [setting.name for setting in configuration.settings]
     assert {entry.doubt for entry in read} == {""}
     assert doubts == ["another value is in force", "the server has no such setting"]
+    assert pid is not None
     assert not psutil.pid_exists(pid)
     assert not list(any_place.state_root.glob("pg*-scratch*"))
 

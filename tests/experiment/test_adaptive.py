@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.analysis import load_answer
-from bench.design import search
 from bench.experiment.adaptive import AdaptiveCourse, plan_adaptive
 from bench.experiment.scenario_file import plan_scenario
 from bench.model.scenario_text import Overrides
@@ -79,7 +77,3 @@ def test_trials_that_cannot_run_do_not_keep_the_course_going() -> None:
         plan = grown
         assert len(plan.trials) < 100
     assert plan.trials
-
-
-def test_search_and_answer_allow_the_same_margin() -> None:
-    assert search.MARGIN == load_answer.MARGIN

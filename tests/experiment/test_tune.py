@@ -76,8 +76,14 @@ class Tuner:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         command = self._command("tune", "lookup.toml", *arguments)
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, cwd=self.folder, text=True, env={**os.environ, "NO_COLOR": "1"}, **pipes)
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            text=True,
+            env={**os.environ, "NO_COLOR": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     def tune(self, *arguments: str) -> dict[str, Any]:
         """Tune with time to spare: a candidate that is decided ends it, however fast this machine is."""

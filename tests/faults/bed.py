@@ -18,7 +18,7 @@ import psutil
 import psycopg
 
 from bench.environment.embedded import session
-from bench.environment.pgbouncer import PoolerSettings
+from bench.environment.pooler_ini import PoolerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,8 +72,9 @@ class Running:
         """Keep what it says, so that its pipe never fills."""
 
         def read() -> None:
-            with self.process.stderr or contextlib.nullcontext([]) as stream:
-                self.said.extend(stream)
+            if self.process.stderr is not None:
+                with self.process.stderr as stream:
+                    self.said.extend(stream)
 
         self._reader = threading.Thread(target=read, daemon=True)
         self._reader.start()
@@ -200,7 +201,7 @@ class Bed:
     def load_connections(self) -> int:
         """Count the load's connections at the server, but for those that the pooler keeps, and those at the pooler."""
         sessions = int(self.ask("SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND application_name = ''"))
-        kept = sum(row[1] == self.pooled.user for row in self.console("SHOW SERVERS"))
+        kept: int = sum(row[1] == self.pooled.user for row in self.console("SHOW SERVERS"))
         return max(0, sessions - kept) + self._clients()
 
     def ask(self, query: str) -> Any:

@@ -145,12 +145,11 @@ def commands_with_dsn() -> set[str]:
     found: set[str] = set()
     for name in COMMANDS:
         command = cli.get_command(context, name)
-        inner = (
-            {f"{name} {sub}": each for sub, each in command.commands.items()}
-            if isinstance(command, click.Group)
-            else {}
-        )
-        for words, each in (inner or {name: command}).items():
-            if each is not None and any(parameter.name == "dsn" for parameter in each.params):
-                found.add(words)
+        assert command is not None, name
+        commands = {name: command}
+        if isinstance(command, click.Group):
+            commands = {f"{name} {sub}": each for sub, each in command.commands.items()}
+        found |= {
+            words for words, each in commands.items() if any(parameter.name == "dsn" for parameter in each.params)
+        }
     return found

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from bench.model.sample import Outcome
@@ -162,9 +163,5 @@ def read(path: Path) -> list[Row]:
     """Return the rows of a stored table; none where there is no file."""
     if not path.exists():
         return []
-    return [
-        Row(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in one.items() if name != "met"}
-        )
-        for one in json.loads(path.read_text())["faults"]
-    ]
+    stored: list[dict[str, Any]] = json.loads(path.read_text())["faults"]
+    return [msgspec.convert({name: value for name, value in one.items() if name != "met"}, Row) for one in stored]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 from typing import TYPE_CHECKING
 
@@ -69,13 +70,17 @@ def test_open_loop_with_one_deterministic_server_waits_as_pollaczek_and_khinchin
     assert abs(np.mean(waits) - expected) < 3.2 * error
 
 
+def _exponential(generator: np.random.Generator, mean_ns: int) -> int:
+    return int(generator.exponential(mean_ns))
+
+
 def test_open_loop_with_several_exponential_servers_waits_as_erlang_c_says() -> None:
     """M/M/c with c = 4, offered load 3: the probability of waiting is 0.5094 and the mean wait P S / (c - a)."""
     service = 10 * MS
     waits, delayed = [], []
     for seed in range(12):
         generator = np.random.default_rng(1000 + seed)
-        samples = _open(300, 4, lambda g=generator: int(g.exponential(service)), seconds=25, seed=seed)
+        samples = _open(300, 4, functools.partial(_exponential, generator, service), seconds=25, seed=seed)
         wait = samples.duration("pool_wait")
         waits.append(wait.mean())
         delayed.append((wait > 0).mean())

@@ -25,7 +25,7 @@ OF_THE_STATEMENT = {
 """Classes of SQLSTATE that somebody has looked at and found to be errors of the statement or of the server."""
 
 
-def exceptions_of(module: Any, base: type) -> list[type[Exception]]:
+def exceptions_of(module: Any, base: type[Exception]) -> list[Any]:
     found = [each for each in vars(module).values() if isinstance(each, type) and issubclass(each, base)]
     return [each for each in found if not issubclass(each, Warning)]
 

@@ -162,8 +162,12 @@ def test_there_are_as_many_connections_as_clients_and_pool_allow(
     ask(environment.admin, mine.replace("count(*)", "pg_terminate_backend(pid, 5000)"))
     counted: list[int] = []
 
+    def enough() -> bool:
+        counted.append(ask(environment.admin, mine)[0][0])
+        return counted[-1] >= connections
+
     def all_are_there(_: object) -> None:
-        eventually(lambda: counted.append(ask(environment.admin, mine)[0][0]) or counted[-1] >= connections)
+        eventually(enough)
 
     facts = run(environment, what, all_are_there).workers[0]
     assert max(counted) == connections

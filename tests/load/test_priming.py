@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -69,8 +69,8 @@ def test_a_statement_cache_holds_no_more_than_it_is_given(environment: Environme
 def test_a_transaction_rolled_back_costs_psycopg_its_prepared_statements(environment: Environment) -> None:
     """So each failed transaction makes it prepare everything again, and nothing can be primed by rolling back."""
 
-    async def run(pool: OpenPool) -> list[int]:
-        found = []
+    async def run(pool: OpenPool) -> list[Any]:
+        found: list[Any] = []
         for operation in (PLUS, steps("SELECT 1", "SELECT 1 / 0"), PLUS):
             for _ in range(rounds("psycopg") if operation is PLUS and not found else 1):
                 await end_of(pool, operation, *([1] if operation is PLUS else []))

@@ -18,7 +18,8 @@ from psycopg.rows import dict_row
 from bench.environment.account import server_account
 from bench.environment.attached import Attachment, attach
 from bench.environment.connection import connected
-from bench.environment.pgbouncer import CONSOLE_USER, PgBouncer, PoolerSettings
+from bench.environment.pgbouncer import CONSOLE_USER, PgBouncer
+from bench.environment.pooler_ini import PoolerSettings
 from bench.environment.postgres import Postgres
 from bench.environment.roles import ADMIN
 from bench.load.pgbench import Pgbench

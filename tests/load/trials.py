@@ -47,13 +47,13 @@ args = ["a", "b"]
 """
 
 
-def scenario(text: str = PLUS, **settings: Level) -> Scenario:
+def scenario(text: str = PLUS, /, **settings: Level) -> Scenario:
     """Read a scenario with changes such as ``pool__size=8``."""
     changes = {name.replace("__", "."): value for name, value in settings.items()}
     return decode(override(read_raw(text, "test"), changes, "test"), "test")
 
 
-def open_loop(text: str = PLUS, **settings: Level) -> Scenario:
+def open_loop(text: str = PLUS, /, **settings: Level) -> Scenario:
     """Read a scenario as an open loop."""
     raw = read_raw(text, "test")
     raw["load"] = {"model": "open", "rate": "100/s"}

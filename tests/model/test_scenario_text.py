@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bench.model.errors import ScenarioError
 from bench.model.scenario import ClosedLoop
 from bench.model.scenario_text import Overrides, decode, override, parse_scenario, quick_overrides, read_raw
+from bench.model.units import Duration
 
 TEXT = """
 name = "lookup"
@@ -35,8 +36,7 @@ high = 5
 
 def test_a_complete_scenario_decodes_to_typed_values() -> None:
     scenario = parse_scenario(TEXT)
-    assert scenario.load == ClosedLoop(clients=50, think_time=scenario.load.think_time)
-    assert scenario.load.think_time == 5_000_000
+    assert scenario.load == ClosedLoop(clients=50, think_time=Duration.parse("5ms"))
     assert scenario.sweep == {"pool.size": (1, 2, 4)}
     assert scenario.operation[0].argument_names == ("n",)
 

@@ -12,7 +12,7 @@ from tests.report.page import read_page
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Dialog
 
 OURS = {
     "svg", "g", "path", "defs", "clippath", "use", "rect", "text", "pattern", "circle",
@@ -40,7 +40,12 @@ def test_hostile_text_stays_text_in_the_browser_and_the_layout_holds(
 ) -> None:
     page = browser.new_context().new_page()
     wrong: list[str] = []
-    page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+
+    def dismiss(dialog: Dialog) -> None:
+        wrong.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
     page.on("console", lambda message: wrong.append(message.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on(

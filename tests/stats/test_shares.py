@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from bench.stats.estimate import Estimate, Refused
 from bench.stats.shares import FEWEST, share_of
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def _estimate(parts: list[float], wholes: list[float]) -> Estimate:
+
+def _estimate(parts: Sequence[float], wholes: Sequence[float]) -> Estimate:
     known = share_of(parts, wholes)
     assert isinstance(known, Estimate)
     return known
