@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import psycopg
 import pytest
+from psycopg import sql
 
 from bench.analysis.bottleneck import name_bottleneck
 from bench.analysis.trial import summarise
@@ -22,6 +23,7 @@ from bench.experiment.trial import run_trial
 from tests.conftest import make_open_folder
 from tests.experiment.long_key import make_long_key
 from tests.experiment.targets import target_of
+from tests.faults.relay import Relay
 from tests.load.trials import scenario
 
 if TYPE_CHECKING:
@@ -40,24 +42,34 @@ pooler = {{ kind = "{pooler}" }}
 run = {{ warmup = "200ms", window = "{window}" }}
 [[operation]]
 name = "planted"
-sql = '''{sql}'''
+{work}
 """
 BUSY = "SELECT count(*) FROM generate_series(1, 40000) AS g WHERE sqrt(g) > 10"
 HOT = "UPDATE planted_counter SET n = n + 1 RETURNING pg_sleep(0.01)"
+READABLE = "2200ms"
 RECONNECTING = ", max_queries = 1, prime = false"
 
 
-def _situation(clients: int, size: int, sql: str, pool: str = "", pooler: str = "none", window: str = "600ms") -> str:
-    return PLANTED.format(clients=clients, size=size, sql=sql, pool=pool, pooler=pooler, window=window)
+def _situation(
+    clients: int, size: int, *statements: str, pool: str = "", pooler: str = "none", window: str = "600ms"
+) -> str:
+    """Return a scenario of one operation: a statement, or a transaction of several."""
+    steps = ", ".join(f"{{ sql = '''{one}''' }}" for one in statements)
+    work = f"sql = '''{statements[0]}'''" if len(statements) == 1 else f"step = [{steps}]"
+    return PLANTED.format(clients=clients, size=size, work=work, pool=pool, pooler=pooler, window=window)
 
 
 SITUATIONS = {
     "pool": _situation(50, 2, "SELECT pg_sleep(0.05)"),
     "server": _situation(48, 24, BUSY),
     "generator": _situation(64, 32, "SELECT 1"),
-    "pooler": _situation(16, 8, "SELECT 1", RECONNECTING, "pgbouncer"),
-    "locks": _situation(16, 16, HOT, window="2200ms"),
+    "pooler": _situation(16, 8, "SELECT 1", pool=RECONNECTING, pooler="pgbouncer"),
+    "locks": _situation(16, 16, HOT, window=READABLE),
+    "wal": _situation(16, 16, "INSERT INTO planted_counter VALUES (1)", window=READABLE),
+    "transactions": _situation(16, 16, "SELECT 1", "SELECT 2", "SELECT 3", window=READABLE),
 }
+WAITING = ("locks", "wal", "transactions")
+"""What sessions wait for is read ten times a second, and told from eight readings on."""
 LOOKS = 4
 """Other work on this machine can hide a ceiling for a while, so a situation may be looked at again."""
 
@@ -131,10 +143,34 @@ def _one_row(environment: Environment) -> Iterator[Target]:
             connection.execute("DROP TABLE planted_counter")
 
 
+@contextlib.contextmanager
+def _slow_flush(environment: Environment) -> Iterator[Target]:
+    """Let whoever flushes the WAL wait before it, as a slow disk would; the others wait behind it."""
+    role = sql.Identifier(environment.app.user)
+    with _one_row(environment) as target, psycopg.connect(environment.admin.dsn(), autocommit=True) as connection:
+        connection.execute("GRANT INSERT ON planted_counter TO PUBLIC")
+        connection.execute(sql.SQL("ALTER ROLE {} SET commit_delay = 20000").format(role))
+        try:
+            yield target
+        finally:
+            connection.execute(sql.SQL("ALTER ROLE {} RESET commit_delay").format(role))
+
+
+@contextlib.contextmanager
+def _far_away(environment: Environment) -> Iterator[Target]:
+    """Let the application be 5 ms away from the server in both directions."""
+    with Relay(environment.app) as relay:
+        relay.delay_s = 0.005
+        direct = msgspec.structs.replace(environment.app, port=relay.port)
+        yield dataclasses.replace(target_of(environment), direct=direct)
+
+
 PLANTS: dict[str, Callable[[Environment], contextlib.AbstractContextManager[Target]]] = {
     "server": _busy,
     "pooler": _handshakes,
     "locks": _one_row,
+    "wal": _slow_flush,
+    "transactions": _far_away,
 }
 
 
@@ -147,17 +183,18 @@ def test_a_planted_situation_gets_its_own_answer(environment: Environment, kind:
         for block in range(1, LOOKS + 1):
             looked.append(_look(target, SITUATIONS[kind], block))
             # Readings of two looks decide together; the CPU that others left is a matter of each look.
-            seen.append(name_bottleneck(looked if kind == "locks" else looked[-1:]))
+            seen.append(name_bottleneck(looked if kind in WAITING else looked[-1:]))
             if (last := seen[-1]) is not None and last.kind == kind:
                 break
     known = seen[-1]
     assert known is not None, seen
     assert known.kind == kind, [(one.kind, one.evidence) for one in seen if one]
     assert known.load.server is not None
+    if kind not in WAITING:
+        assert known.load.wait_share > 0.1
+        return
+    assert known.load.wait_share < 0.1, "as many connections as clients"
     if kind == "locks":
-        assert known.load.wait_share < 0.1, "as many connections as clients"
         readings = [one for trial in looked if trial.facts.timeline for one in trial.facts.timeline.readings]
         assert {what for one in readings for what in one.locked} == {"row lock on planted_counter"}
         assert all(blocker.ours for one in readings for blocker in one.blockers)
-    else:
-        assert known.load.wait_share > 0.1
