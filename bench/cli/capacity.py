@@ -9,14 +9,12 @@ import click
 
 from bench.cli.known_names import complete_scenarios
 from bench.cli.options import (
-    attach_options,
     budget_option,
     read_overrides,
-    read_where,
     reports_option,
     results_option,
-    server_options,
     setting_option,
+    where_options,
 )
 from bench.cli.output import json_option, note, verdict_code, warn_only_option
 from bench.cli.progress import choose_progress
@@ -27,6 +25,9 @@ from bench.experiment.run import Request, run
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from bench.environment.attached import Attachment
+    from bench.environment.embedded import Where
 
 
 @click.command("capacity")
@@ -42,8 +43,7 @@ if TYPE_CHECKING:
 )
 @setting_option
 @budget_option
-@server_options
-@attach_options
+@where_options
 @results_option
 @reports_option
 @warn_only_option
@@ -55,12 +55,7 @@ def command(
     confirmations: int,
     settings: tuple[str, ...],
     budgets: tuple[str, ...],
-    state_root: Path,
-    pg_bin: Path | None,
-    pgbouncer: Path | None,
-    dsn: str | None,
-    pooler_dsn: str | None,
-    pooler_admin_dsn: str | None,
+    where: Where | Attachment,
     results_root: Path,
     reports_root: Path,
     warn_only: bool,
@@ -77,7 +72,6 @@ def command(
       bench capacity rating_lookup --set pool.size=16
       bench capacity mine.toml --set load.rate=2000/s --dsn postgresql://app@db.internal/insurance
     """
-    where = read_where(state_root, pg_bin, pgbouncer, (dsn, pooler_dsn, pooler_admin_dsn))
     planned = plan_capacity(scenario, read_overrides(settings, (), None, budgets), confirmations, quick=quick)
     if planned.raw.get("sweep"):
         swept = ", ".join(planned.raw["sweep"])

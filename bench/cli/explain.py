@@ -10,7 +10,7 @@ import msgspec
 
 from bench.cli.explain_table import print_explanation, print_indexes
 from bench.cli.known_names import complete_scenarios
-from bench.cli.options import attach_options, read_overrides, read_where, server_options, setting_option
+from bench.cli.options import read_overrides, setting_option, where_options
 from bench.cli.output import FAILED, PASSED, json_option, print_json
 from bench.cli.progress import choose_progress
 from bench.environment.embedded import Where
@@ -19,9 +19,8 @@ from bench.experiment.scenario_file import read_scenario
 from bench.model.errors import ScenarioError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bench.analysis.tuning.write_cost import WriteCost
+    from bench.environment.attached import Attachment
 
 
 @click.command("explain")
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
 @click.option("--trees", is_flag=True, help="Print each distinct plan as a tree.")
 @click.option("--owner-dsn", help="With --dsn: a login that owns the tables or may become their owner.")
 @setting_option
-@server_options
-@attach_options
+@where_options
 @json_option
 def command(
     scenarios: tuple[str, ...],
@@ -42,12 +40,7 @@ def command(
     trees: bool,
     owner_dsn: str | None,
     settings: tuple[str, ...],
-    state_root: Path,
-    pg_bin: Path | None,
-    pgbouncer: Path | None,
-    dsn: str | None,
-    pooler_dsn: str | None,
-    pooler_admin_dsn: str | None,
+    where: Where | Attachment,
     as_json: bool,
 ) -> None:
     """Show the plans of every operation, from each side, what is wrong with them, and which indexes they use.
@@ -62,14 +55,13 @@ def command(
       bench explain rating_lookup vehicle_search --json
       bench explain mine.toml --operation search --dsn postgresql://app@db.internal/insurance --json
     """
-    if owner_dsn is not None and dsn is None:
+    if owner_dsn is not None and isinstance(where, Where):
         raise ScenarioError("`--owner-dsn` needs `--dsn`", remedy="Name the server as the application reaches it too.")
-    if write_cost and dsn is not None:
+    if write_cost and not isinstance(where, Where):
         raise ScenarioError(
             "`--write-cost` measures in a clone, and an attached server is not ours to clone a database in",
             remedy="Leave `--dsn` out to measure on the embedded server.",
         )
-    where = read_where(state_root, pg_bin, pgbouncer, (dsn, pooler_dsn, pooler_admin_dsn))
     overrides = read_overrides(settings, (), None)
     planned = [read_scenario(scenario, overrides, quick=False) for scenario in scenarios]
     with choose_progress() as progress:

@@ -10,14 +10,12 @@ import click
 from bench.cli.gate_options import conclude, judging_options, output_options, read_outputs, read_question
 from bench.cli.known_names import complete_baselines, complete_runs_or_scenarios
 from bench.cli.options import (
-    attach_options,
     budget_option,
     read_overrides,
-    read_where,
     reports_option,
     results_option,
-    server_options,
     setting_option,
+    where_options,
 )
 from bench.cli.output import json_option, verdict_code, warn_only_option
 from bench.cli.progress import choose_progress
@@ -27,6 +25,9 @@ from bench.experiment.interleave import PAIRS, Duel, gate_against
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from bench.environment.attached import Attachment
+    from bench.environment.embedded import Where
 
 
 @click.command("gate")
@@ -54,8 +55,7 @@ if TYPE_CHECKING:
 @setting_option
 @judging_options
 @output_options
-@server_options
-@attach_options
+@where_options
 @results_option
 @reports_option
 @warn_only_option
@@ -78,12 +78,7 @@ def command(
     markdown: Path | None,
     smaller_is_better: Path | None,
     github: bool,
-    state_root: Path,
-    pg_bin: Path | None,
-    pgbouncer: Path | None,
-    dsn: str | None,
-    pooler_dsn: str | None,
-    pooler_admin_dsn: str | None,
+    where: Where | Attachment,
     results_root: Path,
     reports_root: Path,
     warn_only: bool,
@@ -105,7 +100,6 @@ def command(
     """
     question = read_question(results_root, budgets, metrics, relative, absolute, differences)
     outputs = read_outputs(junit, sarif, markdown, smaller_is_better, github=github)
-    where = read_where(state_root, pg_bin, pgbouncer, (dsn, pooler_dsn, pooler_admin_dsn))
     with choose_progress() as progress:
         if against is not None:
             if baseline is not None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.options import attach_options, read_where, server_options
+from bench.cli.options import where_options
 from bench.cli.output import json_option, note, print_json
 from bench.design.draft import write_scenario
+from bench.environment.embedded import Where
 from bench.experiment.draft import Source, draft, observed, reach
 from bench.model.errors import ScenarioError, StoreError
 from bench.model.scenario_text import decode, read_raw
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.design.draft import Draft, LeftOut, Written
+    from bench.environment.attached import Attachment
 
 _NAME = re.compile(r"[A-Za-z0-9][\w-]*")
 
@@ -35,8 +37,7 @@ _NAME = re.compile(r"[A-Za-z0-9][\w-]*")
 @click.option("--from-statements", is_flag=True, help="The statements that took most time, from pg_stat_statements.")
 @click.option("--top", type=click.IntRange(1, 200), default=10, show_default=True, help="With --from-statements.")
 @click.option("--writes", is_flag=True, help="Take statements that change rows too; else they are left out.")
-@server_options
-@attach_options
+@where_options
 @json_option
 def command(
     name: str,
@@ -45,12 +46,7 @@ def command(
     from_statements: bool,
     top: int,
     writes: bool,
-    state_root: Path,
-    pg_bin: Path | None,
-    pgbouncer: Path | None,
-    dsn: str | None,
-    pooler_dsn: str | None,
-    pooler_admin_dsn: str | None,
+    where: Where | Attachment,
     as_json: bool,
 ) -> None:
     """Make a commented scenario NAME.toml from your SQL, or from the top of a server's pg_stat_statements.
@@ -67,7 +63,7 @@ def command(
     path = _target_file(name)
     if (sql_file is None) != from_statements:
         raise ScenarioError("name one origin of the statements", remedy="Use `--sql FILE` or `--from-statements`.")
-    with reach(read_where(state_root, pg_bin, pgbouncer, (dsn, pooler_dsn, pooler_admin_dsn))) as endpoint:
+    with reach(where) as endpoint:
         if sql_file is not None:
             sources = [Source(one) for one in read_statements(_read(sql_file), str(sql_file))]
             origin = sql_file.name
@@ -79,7 +75,8 @@ def command(
         raise ScenarioError(
             "no statement became an operation", evidence=reasons, remedy="Correct the SQL, or use `--writes`."
         )
-    written = write_scenario(name, origin, drafts, left_out, through_pooler=dsn is None or pooler_dsn is not None)
+    through_pooler = isinstance(where, Where) or where.pooler_dsn is not None
+    written = write_scenario(name, origin, drafts, left_out, through_pooler=through_pooler)
     if not written.open:
         decode(read_raw(written.text, str(path)), str(path))
     _write(path, written.text)

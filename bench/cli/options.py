@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,13 +134,32 @@ def _read_limits() -> Limits:
         raise ScenarioError(f"`--limit`: {error}", remedy="Write for example `--limit connections=20`.") from None
 
 
-def read_where(
+def _read_where(
     state_root: Path, pg_bin: Path | None, pgbouncer: Path | None, dsns: tuple[str | None, str | None, str | None]
 ) -> Where | Attachment:
-    """Return the servers to measure; ``dsns`` are those of server, pooler and the pooler's admin console."""
     server, pooler, console = dsns
     if server is not None:
         return Attachment(server, pooler, console, _read_limits())
     if pooler or console:
         raise ScenarioError("`--pooler-dsn` needs `--dsn`", remedy="Name the server as well, for its counters.")
     return Where(state_root, pg_bin, pgbouncer)
+
+
+def where_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that name servers, ours or somebody else's; the command gets what they name as ``where``."""
+
+    @functools.wraps(function)
+    def command(
+        *arguments: Any,
+        state_root: Path,
+        pg_bin: Path | None,
+        pgbouncer: Path | None,
+        dsn: str | None,
+        pooler_dsn: str | None,
+        pooler_admin_dsn: str | None,
+        **others: Any,
+    ) -> Any:
+        where = _read_where(state_root, pg_bin, pgbouncer, (dsn, pooler_dsn, pooler_admin_dsn))
+        return function(*arguments, where=where, **others)
+
+    return stack(server_options, attach_options)(command)

@@ -9,14 +9,12 @@ import click
 
 from bench.cli.known_names import complete_runs, complete_scenarios
 from bench.cli.options import (
-    attach_options,
     budget_option,
     override_options,
     read_overrides,
-    read_where,
     reports_option,
     results_option,
-    server_options,
+    where_options,
 )
 from bench.cli.output import json_option, verdict_code, warn_only_option
 from bench.cli.progress import choose_progress
@@ -33,6 +31,8 @@ from bench.model.scenario_text import Overrides
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench.environment.attached import Attachment
+    from bench.environment.embedded import Where
     from bench.experiment.scenario_file import Planned
 
 
@@ -52,8 +52,7 @@ if TYPE_CHECKING:
 )
 @override_options
 @budget_option
-@server_options
-@attach_options
+@where_options
 @results_option
 @reports_option
 @warn_only_option
@@ -68,12 +67,7 @@ def command(
     sweeps: tuple[str, ...],
     replicates: int | None,
     budgets: tuple[str, ...],
-    state_root: Path,
-    pg_bin: Path | None,
-    pgbouncer: Path | None,
-    dsn: str | None,
-    pooler_dsn: str | None,
-    pooler_admin_dsn: str | None,
+    where: Where | Attachment,
     results_root: Path,
     reports_root: Path,
     warn_only: bool,
@@ -93,7 +87,6 @@ def command(
       bench run mine.toml --dsn postgresql://app@db.internal/insurance
       bench run --resume 20250101T120000Z-rating_lookup-1a2b3c4
     """
-    where = read_where(state_root, pg_bin, pgbouncer, (dsn, pooler_dsn, pooler_admin_dsn))
     overrides = read_overrides(settings, sweeps, replicates, budgets)
     if resume is None:
         planned = _plan(scenario, overrides, quick=quick, adaptive=adaptive)

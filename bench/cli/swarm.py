@@ -11,13 +11,11 @@ import click
 
 from bench.cli.known_names import complete_runs, complete_scenarios
 from bench.cli.options import (
-    attach_options,
     override_options,
     read_overrides,
-    read_where,
     reports_option,
     results_option,
-    server_options,
+    where_options,
 )
 from bench.cli.output import COULD_NOT_RUN, json_option, verdict_code, warn_only_option
 from bench.cli.progress import choose_progress
@@ -82,8 +80,7 @@ ANYWHERE = "*"
     help="Take up this unfinished run where it stopped; it knows its scenario.",
 )
 @override_options
-@server_options
-@attach_options
+@where_options
 @results_option
 @reports_option
 @warn_only_option
@@ -108,12 +105,7 @@ def command(
     settings: tuple[str, ...],
     sweeps: tuple[str, ...],
     replicates: int | None,
-    state_root: Path,
-    pg_bin: Path | None,
-    pgbouncer: Path | None,
-    dsn: str | None,
-    pooler_dsn: str | None,
-    pooler_admin_dsn: str | None,
+    where: Where | Attachment,
     results_root: Path,
     reports_root: Path,
     warn_only: bool,
@@ -132,7 +124,6 @@ def command(
       bench swarm mine.toml --master --expect-workers 4 --dsn postgresql://app@db.internal/insurance
       bench swarm --worker --workers 2 --master-host 10.0.0.1 --dsn postgresql://app@db.internal/insurance
     """
-    where = read_where(state_root, pg_bin, pgbouncer, (dsn, pooler_dsn, pooler_admin_dsn))
     if is_worker:
         if is_master or scenario or resume or web:
             raise ScenarioError(

@@ -10,13 +10,11 @@ import click
 
 from bench.cli.known_names import complete_scenarios
 from bench.cli.options import (
-    attach_options,
     read_overrides,
-    read_where,
     reports_option,
     results_option,
-    server_options,
     setting_option,
+    where_options,
 )
 from bench.cli.output import json_option, verdict_code, warn_only_option
 from bench.cli.progress import choose_progress
@@ -32,6 +30,9 @@ from bench.model.units import Duration
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench.environment.attached import Attachment
+    from bench.environment.embedded import Where
+
 
 @click.command("tune")
 @click.argument("scenario", shell_complete=complete_scenarios)
@@ -41,8 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option("--only", multiple=True, metavar="PATTERN", help="Try only candidates with this in their title.")
 @setting_option
-@server_options
-@attach_options
+@where_options
 @results_option
 @reports_option
 @warn_only_option
@@ -54,12 +54,7 @@ def command(
     budget: str,
     only: tuple[str, ...],
     settings: tuple[str, ...],
-    state_root: Path,
-    pg_bin: Path | None,
-    pgbouncer: Path | None,
-    dsn: str | None,
-    pooler_dsn: str | None,
-    pooler_admin_dsn: str | None,
+    where: Where | Attachment,
     results_root: Path,
     reports_root: Path,
     warn_only: bool,
@@ -77,7 +72,6 @@ def command(
       bench tune rating_lookup --set pool.size=2 --budget 5m --json
       bench tune rating_lookup --only pool.size --only 'CREATE INDEX'
     """
-    where = read_where(state_root, pg_bin, pgbouncer, (dsn, pooler_dsn, pooler_admin_dsn))
     planned = plan_tune(scenario, read_overrides(settings, (), None), quick=quick)
     request = Request(planned, where, results_root, reports_root, repeatable(sys.argv))
     with choose_progress() as progress:
