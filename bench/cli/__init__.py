@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 
 from bench import __version__
 from bench.cli.limits import describe_limit
-from bench.cli.output import INTERRUPTED, choose_colour, print_error, show_unicode_safely
+from bench.cli.output import INTERRUPTED, choose_colour, print_error, show_unicode_safely, tell
 from bench.cli.signals import ignore_signals, obey_signals
 from bench.model.errors import BenchError
 
@@ -117,7 +117,7 @@ def main() -> None:
         ignore_signals()
         code = INTERRUPTED
         with contextlib.suppress(OSError):  # the terminal may be gone
-            click.echo("interrupted", err=True)
+            tell("interrupted", err=True)
     except BrokenPipeError:  # the reader of our output went away; there is nobody left to tell
         sys.stderr.close()
         code = 0

@@ -10,7 +10,7 @@ import msgspec
 
 from bench.cli.known_names import complete_baselines, complete_runs
 from bench.cli.options import results_option
-from bench.cli.output import json_option, print_json
+from bench.cli.output import json_option, print_json, tell
 from bench.experiment.sides import read_side
 from bench.store.baselines import Baseline, find_baseline, list_baselines, remove_baseline, set_baseline
 from bench.store.runs import open_run
@@ -50,7 +50,7 @@ def set_command(name: str, run: str, *, note: str, results_root: Path, as_json: 
     if as_json:
         print_json("baseline", {"name": name, **msgspec.to_builtins(baseline), "replaced": before and before.run})
         return
-    click.echo(f"{name} is {side.run_id}" + (f" (was {before.run})" if before else ""))
+    tell(f"{name} is {side.run_id}" + (f" (was {before.run})" if before else ""))
 
 
 @command.command("list")
@@ -69,9 +69,9 @@ def list_command(*, results_root: Path, as_json: bool) -> None:
         print_json("baselines", {"baselines": rows})
         return
     for name, baseline in known.items():
-        click.echo(f"{name}  {baseline.run}  {baseline.scenario}  set {baseline.set_utc}  {baseline.note}".rstrip())
+        tell(f"{name}  {baseline.run}  {baseline.scenario}  set {baseline.set_utc}  {baseline.note}".rstrip())
     if not known:
-        click.echo("no baseline was set yet")
+        tell("no baseline was set yet")
 
 
 @command.command("show")
@@ -92,8 +92,8 @@ def show_command(name: str, *, results_root: Path, as_json: bool) -> None:
         return
     for field, value in msgspec.to_builtins(baseline).items():
         if value:
-            click.echo(f"{field:<9} {value}")
-    click.echo(f"{'path':<9} {path}")
+            tell(f"{field:<9} {value}")
+    tell(f"{'path':<9} {path}")
 
 
 @command.command("remove")
@@ -111,4 +111,4 @@ def remove_command(name: str, *, results_root: Path, as_json: bool) -> None:
     if as_json:
         print_json("baseline", {"name": name, "removed": removed.run})
         return
-    click.echo(f"{name} is forgotten; {removed.run} stays")
+    tell(f"{name} is forgotten; {removed.run} stays")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.options import server_options
-from bench.cli.output import COULD_NOT_RUN, json_option, print_json
+from bench.cli.output import COULD_NOT_RUN, json_option, print_json, tell
 from bench.environment.doctor import diagnose
 from bench.environment.embedded import Where
 
@@ -35,8 +35,8 @@ def command(state_root: Path, pg_bin: Path | None, pgbouncer: Path | None, *, as
     else:
         for check in checks:
             sign, colour = _SIGNS[check.status]
-            click.echo(f"{click.style(sign, fg=colour)}  {check.name}: {check.evidence}")
+            tell(f"{click.style(sign, fg=colour)}  {check.name}: {check.evidence}")
             if check.remedy:
-                click.echo(f"      cure: {check.remedy}")
+                tell(f"      cure: {check.remedy}")
     if any(check.status == "fail" for check in checks):
         sys.exit(COULD_NOT_RUN)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.options import state_option
-from bench.cli.output import json_option, print_json
+from bench.cli.output import json_option, print_json, tell
 from bench.environment.abandoned import remove_abandoned
 from bench.environment.embedded import Where, down, remove
 
@@ -44,8 +44,8 @@ def command(state_root: Path, *, remove_data: bool, as_json: bool) -> None:
         paths = {"removed": list(map(str, removed)), "unknown": list(map(str, unknown))} if remove_data else {}
         print_json("environment", {"running": False, "stopped": stopped, **paths})
         return
-    click.echo("stopped" if stopped else "nothing was running")
+    tell("stopped" if stopped else "nothing was running")
     for path in removed:
-        click.echo(f"removed {path}")
+        tell(f"removed {path}")
     for path in unknown:
-        click.echo(f"left alone: {path} does not tell which checkout it belongs to")
+        tell(f"left alone: {path} does not tell which checkout it belongs to")

@@ -11,7 +11,7 @@ import msgspec
 from bench.cli.explain_table import print_explanation, print_indexes
 from bench.cli.known_names import complete_scenarios
 from bench.cli.options import read_overrides, setting_option, where_options
-from bench.cli.output import FAILED, PASSED, json_option, print_json
+from bench.cli.output import FAILED, PASSED, json_option, print_json, tell
 from bench.cli.progress import choose_progress
 from bench.environment.embedded import Where
 from bench.experiment.explain import explain_scenario, index_matrix, price_indexes
@@ -80,6 +80,6 @@ def command(
         if lines:
             print_indexes(lines)
         for cost in costs:
-            click.echo(f" {cost.words}")
+            tell(f" {cost.words}")
     severe = any(finding.severity == "high" for one in explained for finding in one.findings)
     sys.exit(FAILED if severe else PASSED)

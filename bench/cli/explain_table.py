@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
 from rich.console import Console
 from rich.table import Table
 
 from bench.analysis.explain import readable, render_tree
 from bench.analysis.plan_tree import fingerprint, indexes_used
+from bench.cli.output import tell
+from bench.cli.screen import shown
 from bench.report.numbers import quantity
 
 if TYPE_CHECKING:
@@ -34,26 +35,26 @@ def print_explanation(explained: Explanation, *, trees: bool) -> None:
         groups.setdefault(key, []).append((fact, tree))
     table = Table(
         "operation", "as", "plan", "sets", "rows", "buffers", "time", "shape", "indexes",
-        title=explained.scenario, title_justify="left", box=None,
+        title=shown(explained.scenario), title_justify="left", box=None,
     )  # fmt: skip
     for group in groups.values():
-        table.add_row(*_row(group))
+        table.add_row(*map(shown, _row(group)))
     _show(table)
     if trees:
         for group in groups.values():
             fact, tree = max(group, key=lambda pair: pair[1].execution_ms or 0.0)
-            click.secho(f"\n{_statement(fact)}, as {fact.role}, {_kind(fact)}", bold=True)
-            click.echo("\n".join(render_tree(tree)))
+            tell(f"\n{_statement(fact)}, as {fact.role}, {_kind(fact)}", bold=True)
+            tell("\n".join(render_tree(tree)))
     for caveat in explained.caveats:
-        click.echo(f"\ncaveat   {caveat.text}\n         {caveat.cure}")
+        tell(f"\ncaveat   {caveat.text}\n         {caveat.cure}")
     for finding in explained.findings:
-        click.secho(f"\n{finding.severity:<8} {finding.rule}: {finding.summary}", bold=finding.severity == "high")
-        click.echo(f"         {finding.remedy}")
+        tell(f"\n{finding.severity:<8} {finding.rule}: {finding.summary}", bold=finding.severity == "high")
+        tell(f"         {finding.remedy}")
         for line in finding.patch.text.strip().splitlines() if finding.patch else ():
-            click.echo(f"         {line}")
+            tell(f"         {line}")
     if not explained.findings:
-        click.echo("\nnothing to find fault with")
-    click.echo("")
+        tell("\nnothing to find fault with")
+    tell("")
 
 
 def print_indexes(lines: Sequence[IndexUse]) -> None:
@@ -63,13 +64,13 @@ def print_indexes(lines: Sequence[IndexUse]) -> None:
         used = ", ".join(f"{name} {part}/{whole}" for name, (part, whole) in line.plans.items())
         state = f"{line.state}: {line.covered_by}" if line.covered_by else line.state
         size = quantity(line.index.size_bytes, "bytes")
-        table.add_row(line.index.name, line.index.table, used, f"{line.index.scans:,}", size, state)
+        table.add_row(*map(shown, (line.index.name, line.index.table, used, f"{line.index.scans:,}", size, state)))
     _show(table)
 
 
 def _show(table: Table) -> None:
     console = Console()
-    Console(width=console.width if console.is_terminal else _WIDTH).print(table)
+    Console(width=console.width if console.is_terminal else _WIDTH, highlight=False).print(table)
 
 
 def _statement(fact: PlanFact) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from bench.cli.output import print_json
+from bench.cli.screen import shown
 
 if TYPE_CHECKING:
     from bench.experiment.gate import Gated
@@ -43,19 +43,19 @@ def _print(document: GateDocument, console: Console) -> None:
     for title in ("verdict", "operation", "what", "observed", "limit or baseline", "change"):
         table.add_column(title, overflow="fold")
     for row in document.rows:
-        word = Text(row.verdict, style=_COLOURS[row.verdict] if row.counts else "dim")
-        table.add_row(word, *(Text(cell) for cell in (row.operation, row.what, row.observed, row.against, row.change)))
+        word = shown(row.verdict, style=_COLOURS[row.verdict] if row.counts else "dim")
+        table.add_row(word, *(shown(cell) for cell in (row.operation, row.what, row.observed, row.against, row.change)))
     if document.treatment:
-        console.print(Text(document.treatment, style="dim"))
+        console.print(shown(document.treatment, style="dim"))
     console.print(table)
     for row in document.rows:
         if row.counts and row.verdict != "pass":
             console.print(
-                Text(f"{row.verdict}: {row.what}, {row.operation}: {row.reason}", style=_COLOURS[row.verdict])
+                shown(f"{row.verdict}: {row.what}, {row.operation}: {row.reason}", style=_COLOURS[row.verdict])
             )
     for difference in document.allowed:
-        console.print(Text(f"allowed difference: {difference}", style="yellow"))
+        console.print(shown(f"allowed difference: {difference}", style="yellow"))
     for note in document.notes:
-        console.print(Text(f"note: {note}", style="dim"))
-    verdict = Text(document.verdict.upper(), style=f"bold {_COLOURS[document.verdict]}")
-    console.print(verdict, Text(document.sentence))
+        console.print(shown(f"note: {note}", style="dim"))
+    verdict = shown(document.verdict.upper(), style=f"bold {_COLOURS[document.verdict]}")
+    console.print(verdict, shown(document.sentence))

@@ -10,7 +10,7 @@ import msgspec
 from bench.analysis.wording import count
 from bench.cli.known_names import complete_scenarios
 from bench.cli.options import reports_option, results_option
-from bench.cli.output import json_option, note, print_json
+from bench.cli.output import json_option, note, print_json, tell
 from bench.experiment.history import METRICS, read_history
 from bench.model.errors import ScenarioError
 from bench.model.units import parse_percent
@@ -60,19 +60,19 @@ def command(
         note(text)
     for one in history.series:
         _show(one)
-    click.echo(f"{count(history.runs, 'run')}; trends in {history.page}")
+    tell(f"{count(history.runs, 'run')}; trends in {history.page}")
 
 
 def _show(one: Series) -> None:
     last = one.moments[-1].value
     shown = with_interval(last, metric_unit(one.metric, last.unit))
-    click.echo(
+    tell(
         f"{one.scenario} {one.metric}, {operation_name(one.operation)}, {describe(one.treatment)}: "
         f"{count(len(one.moments), 'run')}, last {shown}"
     )
     for turn in one.turns:
         colour = "green" if turn.direction == "better" else "red"
         change = click.style(f"{100 * (turn.ratio - 1):+.1f} % ({turn.direction})", fg=colour)
-        click.echo(f"  {change} since {turn.run_id} ({turn.commit}), before it {turn.before_run_id}")
+        tell(f"  {change} since {turn.run_id} ({turn.commit}), before it {turn.before_run_id}")
         for text in turn.also:
-            click.echo(f"    also changed: {text}")
+            tell(f"    also changed: {text}")

@@ -13,7 +13,7 @@ from rich.live import Live
 
 from bench.cli.monitor_view import line, show
 from bench.cli.options import state_option
-from bench.cli.output import json_option, note, print_json, verdict_code, warn_only_option
+from bench.cli.output import json_option, note, print_json, tell, verdict_code, warn_only_option
 from bench.environment.attached import Attachment
 from bench.environment.embedded import Where
 from bench.environment.health.watch import read_thresholds, shipped_thresholds
@@ -114,12 +114,12 @@ def _watch(monitor: Monitor, interval: float) -> None:
     first = monitor.latest
     if not console.is_terminal:
         for alert in first.alerts if first else ():
-            click.echo(line(alert, alert.severity))
+            tell(line(alert, alert.severity))
         for observed in monitor.steps(interval):
             for alert in observed.appeared:
-                click.echo(line(alert, alert.severity))
+                tell(line(alert, alert.severity))
             for alert in observed.cleared:
-                click.echo(line(alert, "cleared"))
+                tell(line(alert, "cleared"))
             sys.stdout.flush()
         return
     with Live(console=console, screen=True, auto_refresh=False) as live:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.options import where_options
-from bench.cli.output import json_option, note, print_json
+from bench.cli.output import json_option, note, print_json, tell
 from bench.design.draft import write_scenario
 from bench.environment.embedded import Where
 from bench.experiment.draft import Source, draft, observed, reach
@@ -124,9 +124,9 @@ def _document(path: Path, drafts: Sequence[Draft], left_out: Sequence[LeftOut], 
 
 
 def _tell(path: Path, drafts: Sequence[Draft], left_out: Sequence[LeftOut], written: Written) -> None:
-    click.echo(f"{path}: operations {', '.join(one.name for one in drafts)}")
+    tell(f"{path}: operations {', '.join(one.name for one in drafts)}")
     for one in left_out:
         note(f"  left out: {one.name}: {one.reason}")
     for operation, parameter, kind in written.open:
         note(f"  choose values for {operation}, parameter {parameter} ({kind})")
-    click.echo(f"next: {'fill in what is open, then ' if written.open else ''}bench plan {path}")
+    tell(f"next: {'fill in what is open, then ' if written.open else ''}bench plan {path}")

@@ -5,16 +5,21 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from bench.report.words import reveal
 
 if TYPE_CHECKING:
     from bench.model.errors import BenchError
 
 PASSED, FAILED, USAGE, COULD_NOT_RUN, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 EXIT_CODES = {"pass": PASSED, "fail": FAILED, "inconclusive": INCONCLUSIVE}
+_COLOUR = re.compile(r"(\x1b\[(?:0|1|2|22|3[0-7]|9[0-7])m)|[^\x1b]+|\x1b")
+"""Our own colours, and everything between them; no other sequence reaches a terminal."""
 
 
 def show_unicode_safely() -> None:
@@ -29,13 +34,20 @@ def choose_colour() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None
 
 
+def tell(text: str = "", *, err: bool = False, **style: Any) -> None:
+    """Print text for a person. What would hide, turn or move text on a terminal is written as its code point."""
+    plain = _COLOUR.sub(lambda match: match[0] if match[1] else reveal(match[0]), text)
+    colour = style.pop("color", None)
+    click.echo(click.style(plain, **style) if style else plain, err=err, color=colour)
+
+
 def print_error(error: BenchError) -> None:
     """Print one error: the problem, what was seen, what to do."""
     word = click.style("error", fg="red", bold=True)
-    click.echo(f"{word}: {error.problem}", err=True, color=choose_colour())
+    tell(f"{word}: {error.problem}", err=True, color=choose_colour())
     if error.evidence:
-        click.echo(f"  seen: {error.evidence}", err=True)
-    click.echo(f"  remedy: {error.remedy}", err=True)
+        tell(f"  seen: {error.evidence}", err=True)
+    tell(f"  remedy: {error.remedy}", err=True)
 
 
 def print_json(kind: str, document: dict[str, Any]) -> None:
@@ -51,7 +63,7 @@ def verdict_code(verdict: str | None, *, warn_only: bool) -> int:
 
 def note(text: str) -> None:
     """Tell a person something, beside the result."""
-    click.echo(text, err=True)
+    tell(text, err=True)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")

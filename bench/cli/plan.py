@@ -7,11 +7,12 @@ import click
 from bench.analysis.wording import count
 from bench.cli.known_names import complete_scenarios
 from bench.cli.options import override_options, read_overrides
-from bench.cli.output import json_option, print_json
-from bench.cli.progress import describe
+from bench.cli.output import json_option, print_json, tell
 from bench.cli.rarity import print_rare, treatments_of
 from bench.design.expectation import find_rare, tell_hardest
 from bench.experiment.scenario_file import read_scenario
+from bench.report.numbers import rough_span
+from bench.report.words import describe
 
 
 @click.command("plan")
@@ -56,10 +57,10 @@ def command(
             "plan", {"scenario": plan.scenario, "estimated_s": plan.estimated_s, "trials": trials, "rare": rarest}
         )
         return
-    click.echo(f"{plan.scenario}: {count(len(plan.treatments), 'treatment')} x {count(plan.replicates, 'replicate')}")
+    tell(f"{plan.scenario}: {count(len(plan.treatments), 'treatment')} x {count(plan.replicates, 'replicate')}")
     for trial in plan.trials:
-        click.echo(f"  {trial.id}  {describe(trial.treatment)}")
-    click.echo(f"{count(len(plan.trials), 'trial')}, about {plan.estimated_s / 60:.1f} minutes")
+        tell(f"  {trial.id}  {describe(trial.treatment)}")
+    tell(f"{count(len(plan.trials), 'trial')}, about {rough_span(plan.estimated_s)}")
     print_rare(rare)
     if hardest := tell_hardest(first):
-        click.echo(hardest)
+        tell(hardest)

@@ -1,4 +1,4 @@
-"""Progress of a run: a bar with an ETA on a terminal, plain lines elsewhere. Always on stderr."""
+"""Progress of a run: a bar with the time left on a terminal, plain lines elsewhere. Always on stderr."""
 
 from __future__ import annotations
 
@@ -6,30 +6,53 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
+
+from bench.analysis.wording import count
+from bench.cli.output import note
+from bench.cli.screen import shown
+from bench.report.numbers import rough_span
+from bench.report.words import describe, reveal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
+    from rich.progress import Task
+    from rich.text import Text
+
     from bench.design.plan import Plan, Trial
-    from bench.model.scenario import Level
 
 
-def describe(treatment: Mapping[str, Level]) -> str:
-    """Write a treatment on one line, leaving out what every reader expects."""
-    return ", ".join(f"{key.rpartition('.')[2]} {level}" for key, level in treatment.items())
+class Pace:
+    """Tells how long the trials that are left will take: as the plan says at first, then as long as those before."""
+
+    def __init__(self, trials: int, estimated_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._began_s = clock, clock()
+        self._total, self._done = trials, 0
+        self._each_s = estimated_s / max(1, trials)
+        self._last_s = self._began_s
+
+    def finish_one(self) -> None:
+        """Learn from a trial that has just ended."""
+        self._done += 1
+        self._last_s = self._clock()
+        self._each_s = (self._last_s - self._began_s) / self._done
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the last trial will have ended; never below zero."""
+        return max(0.0, self._each_s * (self._total - self._done) - (self._clock() - self._last_s))
 
 
 class _Lines:
-    """Plain lines for a log: one per trial, with the time still needed."""
+    """Plain lines for a log: one per trial, with the time still needed where that is known."""
 
     def __init__(self) -> None:
         self._total = self._done = 0
-        self._started = time.monotonic()
+        self._pace: Pace | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -40,23 +63,39 @@ class _Lines:
         del kind, error, trace
 
     def note(self, text: str) -> None:
-        click.echo(text, err=True)
+        note(text)
 
-    def planned(self, plan: Plan) -> None:
-        self._total, self._done, self._started = len(plan.trials), 0, time.monotonic()
-        if self._total > 1:  # a search that goes one by one need not say so each time
-            click.echo(f"{self._total} trials, about {plan.estimated_s:.0f} s", err=True)
+    def planned(self, plan: Plan, *, growing: bool) -> None:
+        if growing:  # a search counts on; nobody knows yet how many there will be
+            self._pace = None
+            return
+        self._total, self._done = len(plan.trials), 0
+        self._pace = Pace(self._total, plan.estimated_s)
+        note(f"{count(self._total, 'trial')}, about {rough_span(plan.estimated_s)}")
 
     def trial_finished(self, trial: Trial, throughput: float) -> None:
-        self._advance(trial, f"{throughput:,.0f}/s")
+        self._advance(f"{describe(trial.treatment)}: {throughput:,.0f}/s")
 
     def trial_failed(self, trial: Trial, problem: str) -> None:
-        self._advance(trial, f"failed: {problem}")
+        self._advance(f"{describe(trial.treatment)}: failed: {problem}")
 
-    def _advance(self, trial: Trial, outcome: str) -> None:
+    def _advance(self, outcome: str) -> None:
         self._done += 1
-        left = (time.monotonic() - self._started) / self._done * (self._total - self._done)
-        click.echo(f"[{self._done}/{self._total}] {describe(trial.treatment)}: {outcome}, {left:.0f} s left", err=True)
+        if self._pace is None:
+            note(f"[{self._done}] {outcome}")
+            return
+        self._pace.finish_one()
+        note(f"[{self._done}/{self._total}] {outcome}, {rough_span(self._pace.left_s)} left")
+
+
+class _TimeLeft(ProgressColumn):
+    """What the plan and the trials so far say of the time left."""
+
+    pace: Pace | None = None
+
+    def render(self, task: Task) -> Text:
+        del task
+        return shown(f"{rough_span(self.pace.left_s)} left" if self.pace else "")
 
 
 class _Bar(_Lines):
@@ -64,11 +103,12 @@ class _Bar(_Lines):
 
     def __init__(self) -> None:
         super().__init__()
+        self._left = _TimeLeft()
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TimeRemainingColumn(),
+            self._left,
             console=Console(stderr=True),
             transient=True,
         )
@@ -84,13 +124,24 @@ class _Bar(_Lines):
         self._progress.stop()
 
     def note(self, text: str) -> None:
-        self._progress.console.print(text, markup=False, highlight=False)
+        self._progress.console.print(reveal(text), markup=False, highlight=False)
 
-    def planned(self, plan: Plan) -> None:
+    def planned(self, plan: Plan, *, growing: bool) -> None:
+        if growing:
+            self._left.pace = None
+            self._progress.update(self._task, total=None, visible=True)
+            return
+        self._left.pace = Pace(len(plan.trials), plan.estimated_s)
         self._progress.update(self._task, total=len(plan.trials), completed=0, visible=True)
 
-    def _advance(self, trial: Trial, outcome: str) -> None:
-        self._progress.update(self._task, advance=1, description=f"{describe(trial.treatment)}: {outcome}")
+    def trial_failed(self, trial: Trial, problem: str) -> None:
+        self.note(f"{describe(trial.treatment)}: failed: {problem}")  # the bar goes, and the reason with it
+        super().trial_failed(trial, "see above")
+
+    def _advance(self, outcome: str) -> None:
+        if self._left.pace is not None:
+            self._left.pace.finish_one()
+        self._progress.update(self._task, advance=1, description=reveal(outcome))
 
 
 def choose_progress() -> _Lines:

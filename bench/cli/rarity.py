@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
+from bench.cli.output import tell
 from bench.design.expectation import find_rare
 
 if TYPE_CHECKING:
@@ -26,9 +25,9 @@ def treatments_of(planned: Planned) -> list[Scenario]:
 def print_rare(rare: Sequence[Rare], *, err: bool = False) -> None:
     """Print the rarest operations, a line each."""
     for one in rare[:_MOST]:
-        click.secho(f"rare: {one}", fg="yellow", err=err)
+        tell(f"rare: {one}", fg="yellow", err=err)
     if left := len(rare[_MOST:]):
-        click.secho(f"rare: and {left} more operations; the first window is long enough for all", fg="yellow", err=err)
+        tell(f"rare: and {left} more operations; the first window is long enough for all", fg="yellow", err=err)
 
 
 def warn_of_rare(planned: Planned) -> None:

@@ -8,7 +8,7 @@ import click
 
 from bench.cli.known_names import complete_baselines, complete_runs
 from bench.cli.options import reports_option, results_option
-from bench.cli.output import json_option, print_json
+from bench.cli.output import json_option, print_json, tell
 from bench.cli.progress import choose_progress
 from bench.experiment.derive import derive
 
@@ -48,4 +48,4 @@ def command(
         print_json("report", {"reports": rendered})
         return
     for row in rendered:
-        click.echo(row["report"])
+        tell(row["report"])

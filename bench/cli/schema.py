@@ -13,7 +13,7 @@ import msgspec
 
 from bench.analysis.wording import count
 from bench.cli.options import i_know_option, knows, reports_option, results_option, server_options
-from bench.cli.output import json_option, print_json, verdict_code, warn_only_option
+from bench.cli.output import json_option, print_json, tell, verdict_code, warn_only_option
 from bench.cli.progress import choose_progress
 from bench.environment import migrations
 from bench.environment.attached import Attachment, attach
@@ -125,7 +125,7 @@ def _show_revision(endpoint: Endpoint, *, as_json: bool) -> None:
     if as_json:
         print_json("schema", {"database": endpoint.dbname, "revision": found, "head": migrations.head()})
     else:
-        click.echo(f"{endpoint.dbname} is at {found or 'base'} (head: {migrations.head()})")
+        tell(f"{endpoint.dbname} is at {found or 'base'} (head: {migrations.head()})")
 
 
 @command.command("audit")
@@ -204,19 +204,19 @@ def _show_ledger(audited: Audited) -> None:
     ledger = audited.ledger
     for claim in ledger.claims:
         word = click.style(claim.verdict.upper(), fg=_COLOURS[claim.verdict], bold=True)
-        click.echo(f"{word}  {claim.id}  {claim.claim}: {claim.summary}")
+        tell(f"{word}  {claim.id}  {claim.claim}: {claim.summary}")
         for fault in claim.faults:
-            click.echo(f"      {fault.subject}: {fault.problem}")
-            click.echo(f"        remedy: {fault.remedy}")
+            tell(f"      {fault.subject}: {fault.problem}")
+            tell(f"        remedy: {fault.remedy}")
     for each in ledger.not_applicable:
-        click.echo(f"n/a   {each.id}  {each.claim}: {each.reason}")
+        tell(f"n/a   {each.id}  {each.claim}: {each.reason}")
     for note in ledger.notes:
-        click.echo(f"note: {note}")
+        tell(f"note: {note}")
     proven = len(ledger.claims) - len(ledger.failed)
-    click.secho(f"{proven} of {count(len(ledger.claims), 'claim')} proven in {ledger.seconds:.1f} s", bold=True)
-    click.echo(f"results  {audited.path}")
+    tell(f"{proven} of {count(len(ledger.claims), 'claim')} proven in {ledger.seconds:.1f} s", bold=True)
+    tell(f"results  {audited.path}")
     if audited.report:
-        click.echo(f"report   {audited.report}")
+        tell(f"report   {audited.report}")
 
 
 @command.command("partitions")
@@ -285,15 +285,15 @@ def _show_outcomes(outcomes: list[Outcome], *, dry_run: bool) -> None:
     if dry_run:
         for each in outcomes:
             for line in each.sql:
-                click.echo(line)
+                tell(line)
         return
     show: Callable[[Any], str] = lambda names: ", ".join(names) or "none"  # noqa: E731 - one word for two lines
     for each in outcomes:
-        click.secho(each.table, bold=True)
-        click.echo(f"  made      {show(each.created)}; {each.moved_rows} rows moved out of the default partition")
-        click.echo(f"  removed   {show(each.removed)}")
+        tell(each.table, bold=True)
+        tell(f"  made      {show(each.created)}; {each.moved_rows} rows moved out of the default partition")
+        tell(f"  removed   {show(each.removed)}")
         for check in each.checks:
             word = click.style(check.verdict.upper(), fg=_COLOURS[check.verdict], bold=True)
-            click.echo(f"  {word}  {check.name}: {check.evidence}")
+            tell(f"  {word}  {check.name}: {check.evidence}")
             if check.remedy:
-                click.echo(f"        remedy: {check.remedy}")
+                tell(f"        remedy: {check.remedy}")

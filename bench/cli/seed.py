@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.options import i_know_option, knows, server_options
-from bench.cli.output import json_option, note, print_json
+from bench.cli.output import json_option, note, print_json, tell
 from bench.environment import migrations
 from bench.environment.attached import Attachment, attach
 from bench.environment.dataset import seed_database
@@ -69,7 +69,7 @@ def _show(report: SeedReport, *, as_json: bool) -> None:
         print_json("seed", {"rows": report.rows, "bytes": report.bytes, "seconds": report.seconds})
         return
     for table, rows in report.rows.items():
-        click.echo(f"{rows:>12,}  {table}")
+        tell(f"{rows:>12,}  {table}")
     total = sum(report.rows.values())
     megabytes = report.bytes / 1e6
-    click.echo(f"{total:,} rows, {megabytes:,.0f} MB in {report.seconds:.1f} s: {total / report.seconds:,.0f} rows/s")
+    tell(f"{total:,} rows, {megabytes:,.0f} MB in {report.seconds:.1f} s: {total / report.seconds:,.0f} rows/s")

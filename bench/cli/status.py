@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.options import state_option
-from bench.cli.output import json_option, print_json
+from bench.cli.output import json_option, print_json, tell
 from bench.environment.embedded import Where, describe, find_running
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ def command(state_root: Path, *, as_json: bool) -> None:
         print_json("environment", facts)
         return
     if not facts["running"]:
-        click.echo(f"not running (state folder {state_root}); `bench up` starts the servers")
+        tell(f"not running (state folder {state_root}); `bench up` starts the servers")
         return
     for name in ("postgresql", "pgbouncer"):
-        click.echo(f"{name} {facts[name]['version']} on 127.0.0.1:{facts[name]['port']}")
+        tell(f"{name} {facts[name]['version']} on 127.0.0.1:{facts[name]['port']}")
     for line in facts["notes"]:
-        click.echo(line)
+        tell(line)

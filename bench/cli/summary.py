@@ -10,10 +10,10 @@ import msgspec
 from bench.analysis.answer import SIZE, telling_levels
 from bench.analysis.gate.standing import Unset
 from bench.analysis.measurement import ALL_OPERATIONS
-from bench.cli.output import note, print_json
-from bench.cli.progress import describe
+from bench.cli.output import note, print_json, tell
 from bench.report.numbers import quantity, with_interval
 from bench.report.sections.changes import lay_out_standing
+from bench.report.words import describe
 from bench.store.names import is_finished
 
 if TYPE_CHECKING:
@@ -45,19 +45,19 @@ def print_outcome(derived: Derived, *, as_json: bool, kind: str = "run") -> None
         found = {} if capacity is None else {"capacity": msgspec.to_builtins(capacity)}
         print_json(kind if capacity is None else "capacity", {**document, **found})
         return
-    click.echo("")
+    tell("")
     for answer, reason in answers(derived.analysis):
-        click.secho(answer, bold=True)
+        tell(answer, bold=True)
         if reason:
-            click.echo(f"  why: {reason}")
+            tell(f"  why: {reason}")
     doubts = (doubt for subject in derived.analysis.answer.subjects for doubt in subject.cannot_claim)
     for doubt in dict.fromkeys(doubts):  # what holds for several subjects is said once
         note(f"  cannot claim: {doubt}")
     _print_verdict(verdict if capacity is None else _deciding(verdict))
     _print_standing(derived)
     _print_next(derived)
-    click.echo(f"results  {derived.path}")
-    click.echo(f"report   {derived.report}")
+    tell(f"results  {derived.path}")
+    tell(f"report   {derived.report}")
 
 
 def answers(analysis: Analysis) -> Iterator[tuple[str, str]]:
@@ -107,14 +107,14 @@ def next_steps(analysis: Analysis, run_id: str, *, finished: bool) -> Iterator[t
 def _print_next(derived: Derived) -> None:
     steps = list(next_steps(derived.analysis, derived.run_id, finished=is_finished(derived.path)))
     if not steps:
-        click.echo("next: nothing measured here calls for a change; `bench tune` tries what might help, and proves it")
+        tell("next: nothing measured here calls for a change; `bench tune` tries what might help, and proves it")
         return
-    click.echo("next:")
+    tell("next:")
     for number, (remedy, reason) in enumerate(steps[:_MOST_STEPS], 1):
-        click.echo(f"  {number}. {remedy}")
-        click.echo(f"     {reason}")
+        tell(f"  {number}. {remedy}")
+        tell(f"     {reason}")
     if len(steps) > _MOST_STEPS:
-        click.echo(f"  and {len(steps) - _MOST_STEPS} more: see the report")
+        tell(f"  and {len(steps) - _MOST_STEPS} more: see the report")
 
 
 def _deciding(verdict: Verdict) -> Verdict:
@@ -131,24 +131,24 @@ def _print_standing(derived: Derived) -> None:
     if derived.standing is None or isinstance(derived.standing, Unset):
         return  # the report tells how to set one
     section = lay_out_standing(derived.standing, derived.run_id)
-    click.echo(section.line)
+    tell(section.line)
     for row in section.changed.rows[:_MOST_STEPS]:
-        click.echo(f"  {row.line}")
+        tell(f"  {row.line}")
     if (left := section.number - _MOST_STEPS) > 0:
-        click.echo(f"  and {left} more: see the report")
+        tell(f"  and {left} more: see the report")
 
 
 def _print_verdict(verdict: Verdict) -> None:
     if not verdict.lines:
-        click.echo("budgets: none stated")
+        tell("budgets: none stated")
         return
-    click.echo("budgets: " + click.style(verdict.verdict.upper(), fg=_COLOURS[verdict.verdict], bold=True))
+    tell("budgets: " + click.style(verdict.verdict.upper(), fg=_COLOURS[verdict.verdict], bold=True))
     deciding = [line for line in verdict.lines if line.counts]
     for line in deciding:
         unit = "%" if line.unit == "1" else line.unit
         observed = with_interval(line.observed, unit) if line.observed else "not measured"
         where = f"; {describe(line.treatment)}" if line.treatment else ""
         reason = f" ({line.reason})" if line.reason else ""
-        click.echo(f"  {line.verdict:<12} {line.budget}: {observed}, limit {quantity(line.limit, unit)}{where}{reason}")
+        tell(f"  {line.verdict:<12} {line.budget}: {observed}, limit {quantity(line.limit, unit)}{where}{reason}")
     if explored := len(verdict.lines) - len(deciding):
-        click.echo(f"  and {explored} lines of treatments that were only explored: see the report")
+        tell(f"  and {explored} lines of treatments that were only explored: see the report")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from bench.cli.output import print_json
+from bench.cli.output import print_json, tell
+from bench.report.numbers import rough_span
 from bench.stats.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -37,27 +38,27 @@ def print_tuning(derived: Derived, *, as_json: bool) -> None:
             },
         )
         return
-    click.echo("")
-    click.secho(derived.analysis.answer.headline, bold=True)
+    tell("")
+    tell(derived.analysis.answer.headline, bold=True)
     for one in outcome.tried:
         kept = any(other.candidate.id == one.candidate.id for other in outcome.kept)
         word = click.style(f"{one.decision.outcome:<10}", fg=_COLOURS[one.decision.outcome])
-        click.echo(f"  {word} {one.candidate.title}: {one.decision.reason}{' (kept)' if kept else ''}")
+        tell(f"  {word} {one.candidate.title}: {one.decision.reason}{' (kept)' if kept else ''}")
     for costs in outcome.tuning.write_costs.values():
         for cost in costs:
-            click.echo(f"  write cost {cost.words}")
+            tell(f"  write cost {cost.words}")
     for left in outcome.tuning.not_tried:
-        click.echo(f"  not tried  {left.title}: {left.reason}")
+        tell(f"  not tried  {left.title}: {left.reason}")
     spent = outcome.tuning.spent_s
-    click.echo(f"time     {sum(spent.values()):.0f} s: {_parts(spent)}")
+    tell(f"time     {rough_span(sum(spent.values()))}: {_parts(spent)}")
     if outcome.tuning.work_s:
-        click.echo(f"         of which {_parts(outcome.tuning.work_s)}")
-    click.echo(f"results  {derived.path}")
-    click.echo(f"report   {derived.report}")
+        tell(f"         of which {_parts(outcome.tuning.work_s)}")
+    tell(f"results  {derived.path}")
+    tell(f"report   {derived.report}")
 
 
 def _parts(spent: Mapping[str, float]) -> str:
-    return ", ".join(f"{what} {seconds:.0f} s" for what, seconds in spent.items())
+    return ", ".join(f"{what} {rough_span(seconds)}" for what, seconds in spent.items())
 
 
 def document(outcome: TuningOutcome) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.options import server_options
-from bench.cli.output import json_option, note, print_json
+from bench.cli.output import json_option, note, print_json, tell
 from bench.environment.embedded import Where, describe, up
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ def command(state_root: Path, pg_bin: Path | None, pgbouncer: Path | None, *, as
     if as_json:
         print_json("environment", describe(environment))
         return
-    click.echo(f"PostgreSQL {server.version} on 127.0.0.1:{server.port}, database {environment.admin.dbname}")
-    click.echo(
-        f"pgBouncer {'.'.join(map(str, pooler.version))} on 127.0.0.1:{pooler.port}, {pooler.settings.mode} pooling"
-    )
-    click.echo('Connection strings: eval "$(bench env)". Stop with `bench down`.')
+    tell(f"PostgreSQL {server.version} on 127.0.0.1:{server.port}, database {environment.admin.dbname}")
+    tell(f"pgBouncer {'.'.join(map(str, pooler.version))} on 127.0.0.1:{pooler.port}, {pooler.settings.mode} pooling")
+    tell('Connection strings: eval "$(bench env)". Stop with `bench down`.')

@@ -114,4 +114,4 @@ class Sitting:
         treatments = (*plan.treatments, *(one for key, one in new.items() if key not in known))
         grown = msgspec.structs.replace(plan, trials=(*plan.trials, *trials), treatments=treatments)
         self._writer.extend_plan(grown)
-        self._progress.planned(msgspec.structs.replace(grown, trials=tuple(trials), estimated_s=seconds))
+        self._progress.planned(msgspec.structs.replace(grown, trials=tuple(trials), estimated_s=seconds), growing=True)

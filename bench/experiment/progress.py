@@ -15,8 +15,8 @@ class Progress(Protocol):
         """Hear of a step that takes time or of a default taken."""
         ...
 
-    def planned(self, plan: Plan) -> None:
-        """Hear of the trials to come."""
+    def planned(self, plan: Plan, *, growing: bool) -> None:
+        """Hear of the trials to come; a ``growing`` plan may go on with others that depend on them."""
         ...
 
     def trial_finished(self, trial: Trial, throughput: float) -> None:
@@ -34,7 +34,7 @@ class Silence:
     def note(self, text: str) -> None:
         """Say nothing."""
 
-    def planned(self, plan: Plan) -> None:
+    def planned(self, plan: Plan, *, growing: bool) -> None:
         """Say nothing."""
 
     def trial_finished(self, trial: Trial, throughput: float) -> None:

@@ -193,9 +193,10 @@ def _run_trials(load: _Load, course: Course, plans: list[PlanFact], writer: RunW
     """Run what is pending and what the course adds; a trial that cannot run is recorded and the others go on."""
     failures: list[SetupError] = []
     batch = writer.pending() or _grow(load, course, writer)
+    growing = not isinstance(course, GridCourse)
     while batch:
         seconds = sum(trial_seconds(course.scenario(trial)) for trial in batch)
-        progress.planned(msgspec.structs.replace(writer.plan, trials=batch, estimated_s=seconds))
+        progress.planned(msgspec.structs.replace(writer.plan, trials=batch, estimated_s=seconds), growing=growing)
         for trial in batch:
             scenario = course.scenario(trial)
             try:

@@ -119,6 +119,11 @@ def span(seconds: float) -> str:
     return f"{hours:,} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
+def rough_span(seconds: float) -> str:
+    """Write a length of time that is only estimated, in whole seconds: ``42 s``, ``2 min 15 s``."""
+    return span(seconds) if round(seconds) >= 60 else f"{max(0, round(seconds))} s"
+
+
 def limit(value: float, unit: str) -> str:
     """Write a value that somebody set, without digits that say nothing: ``20 ms``, ``0.1 %``."""
     scale = choose_scale(value, unit)
