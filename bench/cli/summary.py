@@ -8,10 +8,11 @@ import click
 import msgspec
 
 from bench.analysis.answer import SIZE, telling_levels
+from bench.analysis.capacity import ANY_RATE
 from bench.analysis.gate.standing import Unset
 from bench.analysis.measurement import ALL_OPERATIONS
-from bench.cli.output import note, print_json, tell
-from bench.report.numbers import quantity, with_interval
+from bench.cli.output import print_json, tell
+from bench.report.numbers import limit, with_interval
 from bench.report.sections.changes import lay_out_standing
 from bench.report.words import describe
 from bench.store.names import is_finished
@@ -52,8 +53,8 @@ def print_outcome(derived: Derived, *, as_json: bool, kind: str = "run") -> None
             tell(f"  why: {reason}")
     doubts = (doubt for subject in derived.analysis.answer.subjects for doubt in subject.cannot_claim)
     for doubt in dict.fromkeys(doubts):  # what holds for several subjects is said once
-        note(f"  cannot claim: {doubt}")
-    _print_verdict(verdict if capacity is None else _deciding(verdict))
+        tell(f"  cannot claim: {doubt}")
+    _print_verdict(verdict if capacity is None else _deciding(verdict), derived.analysis.answer.headline)
     _print_standing(derived)
     _print_next(derived)
     tell(f"results  {derived.path}")
@@ -75,7 +76,9 @@ def answers(analysis: Analysis) -> Iterator[tuple[str, str]]:
         elif len(sizes) == 1:
             yield f"Pool size {subject.recommended}{of_what} is the only one measured.", _seen(subject, served)
         else:
-            yield f"Use pool size {subject.recommended}{of_what}.", f"{subject.reason}; {_seen(subject, served)}"
+            # The reason of a single load level has its throughput already.
+            seen = f"; {_seen(subject, served)}" if len(subject.loads) > 1 else ""
+            yield f"Use pool size {subject.recommended}{of_what}.", f"{subject.reason}{seen}"
 
 
 def _seen(subject: SubjectAnswer, served: Sequence[LoadAnswer]) -> str:
@@ -138,17 +141,20 @@ def _print_standing(derived: Derived) -> None:
         tell(f"  and {left} more: see the report")
 
 
-def _print_verdict(verdict: Verdict) -> None:
+def _print_verdict(verdict: Verdict, headline: str) -> None:
+    """Print each budget; a reason that the ``headline`` has told is not told again."""
     if not verdict.lines:
         tell("budgets: none stated")
         return
     tell("budgets: " + click.style(verdict.verdict.upper(), fg=_COLOURS[verdict.verdict], bold=True))
     deciding = [line for line in verdict.lines if line.counts]
     for line in deciding:
+        if line.budget == ANY_RATE:  # nobody stated it: the headline has told the rate
+            continue
         unit = "%" if line.unit == "1" else line.unit
         observed = with_interval(line.observed, unit) if line.observed else "not measured"
         where = f"; {describe(line.treatment)}" if line.treatment else ""
-        reason = f" ({line.reason})" if line.reason else ""
-        tell(f"  {line.verdict:<12} {line.budget}: {observed}, limit {quantity(line.limit, unit)}{where}{reason}")
+        reason = f" ({line.reason})" if line.reason not in ("", headline) else ""
+        tell(f"  {line.verdict:<12} {line.budget}: {observed}, limit {limit(line.limit, unit)}{where}{reason}")
     if explored := len(verdict.lines) - len(deciding):
         tell(f"  and {explored} lines of treatments that were only explored: see the report")

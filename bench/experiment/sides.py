@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING
 
 from bench.analysis.analyse import analyse
@@ -11,6 +12,7 @@ from bench.experiment.restore import restore
 from bench.model.errors import ScenarioError, StoreError
 from bench.model.scenario_text import Overrides, decode
 from bench.store.baselines import find_baseline, list_baselines
+from bench.store.names import find_run
 from bench.store.runs import list_runs, open_run
 
 if TYPE_CHECKING:
@@ -82,8 +84,19 @@ def _side(reader: RunReader, ran: Planned, analysis: Analysis, scenario: Scenari
 
 def find_side(name: str, results_root: Path, budgets: Sequence[str] = ()) -> Side:
     """Return the side of a baseline's name, or else of a run."""
-    if name in list_baselines(results_root):
+    known = list_baselines(results_root)
+    if name in known:
         return read_baseline(name, results_root)
+    try:
+        find_run(name, results_root)
+    except StoreError as error:
+        if near := difflib.get_close_matches(name, known, n=1):
+            raise ScenarioError(
+                f"{name!r} is neither a baseline nor a run",
+                evidence=error.evidence,
+                remedy=f"Did you mean the baseline `{near[0]}`?",
+            ) from None
+        raise
     return read_side(name, results_root, budgets)
 
 

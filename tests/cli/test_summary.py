@@ -15,6 +15,7 @@ from bench.model.errors import SetupError
 from bench.model.facts import Caveat
 from tests.analysis.sweeps import sweep
 from tests.analysis.test_answer import around, curve
+from tests.analysis.test_capacity import run_search
 
 if TYPE_CHECKING:
     import pytest
@@ -36,6 +37,22 @@ def test_a_sweep_says_which_size_to_use_why_and_what_next(capsys: pytest.Capture
     assert shown[3] == "budgets: PASS"
     assert any(line.startswith("next:") for line in shown)
     assert not any("\x1b" in line for line in shown)
+
+
+def test_what_is_said_is_said_once_and_on_one_stream(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = _shown(sweep({50: curve(s8=1900, s16=2450)}, budgets=["error_rate < 0.1%"]), "the-run", capsys)
+    why = next(line for line in shown.splitlines() if line.startswith("  why: "))
+    assert why.count("[") == 1, "the throughput of the only load level"
+    assert "  cannot claim: " in shown
+    assert "limit 0.1 %" in shown
+
+
+def test_a_capacity_without_a_budget_on_throughput_shows_none(capsys: pytest.CaptureFixture[str]) -> None:
+    analysis = run_search(1000)
+    shown = _shown(analysis, "the-run", capsys)
+    assert "budgets: PASS" in shown
+    assert "throughput > 0" not in shown
+    assert shown.count(analysis.answer.headline) == 1
 
 
 def test_one_size_alone_is_not_called_the_best(capsys: pytest.CaptureFixture[str]) -> None:

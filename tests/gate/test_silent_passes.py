@@ -48,6 +48,14 @@ def test_a_missing_baseline_is_refused_with_the_nearest_name(bench: Bench, resul
     _refused(bench("gate", "after", "--baseline", "mian"), 2, "'mian'", "Did you mean `main`")
 
 
+def test_a_misspelt_baseline_is_refused_with_the_nearest_name_where_runs_are_compared(
+    bench: Bench, results: Path
+) -> None:
+    bench("baseline", "set", "main", "before", "--results", str(results))
+    _refused(bench("compare", "mian", "after"), 2, "'mian' is neither a baseline nor a run", "the baseline `main`")
+    _refused(bench("compare", "nobody", "after"), 3, "no run 'nobody'")
+
+
 def test_a_baseline_whose_run_is_gone_is_refused(bench: Bench, results: Path) -> None:
     bench("baseline", "set", "main", "before", "--results", str(results))
     shutil.rmtree(results / "before")
