@@ -13,6 +13,7 @@ from bench.experiment.sides import identify
 from bench.model.errors import BenchError, ScenarioError
 from bench.report.history_page import render_history
 from bench.report.index import TRENDS
+from bench.report.words import slug
 from bench.store.disk import make_folder, replace_file, writing
 from bench.store.runs import list_runs, open_run
 
@@ -41,6 +42,8 @@ def read_history(
 ) -> History:
     """Read all finished runs of a scenario (of all, if None) and render their page; the index leads to it.
 
+    All runs and each scenario have a page of their own.
+
     Raises ``ScenarioError`` where there are none; a run that cannot be read is named and left out.
     """
     check_metrics(metrics)
@@ -57,11 +60,13 @@ def read_history(
     if not records:
         raise _nothing(scenario, results_root, notes)
     series = trace(records, tuple(metrics) or METRICS, least)
-    page = reports_root / TRENDS / "index.html"
+    # A scenario's trends never take the place of those over all runs.
+    page = reports_root / TRENDS / (slug(scenario) if scenario else "") / "index.html"
     with writing(page):
         reports_root.mkdir(parents=True, exist_ok=True)
-        if not page.parent.is_dir():
-            make_folder(page.parent)
+        for folder in (reports_root / TRENDS, page.parent):
+            if not folder.is_dir():
+                make_folder(folder)
     replace_file(page, render_history(series, len(records), notes).encode())
     publish_index(reports_root)
     return History(series, len(records), tuple(notes), page)

@@ -71,8 +71,15 @@ def publish_index(reports_root: Path) -> None:
     ]
     replace_file(
         reports_root / "index.html",
-        render_index(runs, compared, trends=(reports_root / TRENDS / "index.html").is_file()).encode(),
+        render_index(runs, compared, _trends(reports_root)).encode(),
     )
+
+
+def _trends(reports_root: Path) -> list[str]:
+    """Return the names of the pages of trends: an empty one for all runs, and those of scenarios."""
+    found = sorted((reports_root / TRENDS).glob("*/index.html"))
+    whole = [""] if (reports_root / TRENDS / "index.html").is_file() else []
+    return [*whole, *(path.parent.name for path in found)]
 
 
 def _read(path: Path, kind: type[Line], command: str) -> Line:

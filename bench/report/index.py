@@ -14,7 +14,7 @@ from bench.report.sections.environment import instant
 from bench.report.words import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from bench.report.document import Document
 
@@ -102,11 +102,11 @@ def indexed(document: Document, folder: str, started_utc: str) -> IndexedRun:
 
 
 def render_index(
-    runs: Iterable[IndexedRun], compared: Iterable[IndexedComparison] = (), *, trends: bool = False
+    runs: Iterable[IndexedRun], compared: Iterable[IndexedComparison] = (), trends: Sequence[str] = ()
 ) -> str:
     """Return the page; the same runs and comparisons in any order give the same bytes.
 
-    ``trends`` says that the page of the trends lies beside it.
+    ``trends`` names the pages of the trends that lie beside it: the empty one over all runs, others by scenario.
     """
     ordered = sorted(runs, key=lambda run: (run.started_utc, run.run_id), reverse=True)
     pairs = sorted(compared, key=lambda pair: (pair.candidate, pair.baseline), reverse=True)
@@ -114,6 +114,9 @@ def render_index(
         "index.html.j2",
         runs=ordered,
         compared=pairs,
-        trends=f"./{TRENDS}/index.html" if trends else "",
+        trends=[
+            (shorten(name) or "all runs", "/".join((".", TRENDS, *([quote(name)] if name else []), "index.html")))
+            for name in trends
+        ],
         told=count(len(ordered), "run"),
     )

@@ -43,7 +43,7 @@ def test_the_run_in_which_a_level_changed_is_named_with_what_else_changed(bench:
     assert any("postgresql: 18.1, now 18.2" in text for text in turn["also"])
     assert any("revision 007, now revision 008" in text for text in turn["also"])
     assert sorted(len(one["moments"]) for one in series) == [1, 1, 7, 7]
-    page = (tmp_path / "reports" / "history" / "index.html").read_text()
+    page = (tmp_path / "reports" / "history" / "lookups" / "index.html").read_text()
     assert page.count("<figure") == 2
     assert "2 series of one run are not drawn" in page
     assert "day05" in page
@@ -56,6 +56,22 @@ def test_a_damaged_run_is_named_and_left_out(bench: Bench, results: Path) -> Non
     assert done.code == 0
     assert "after cannot be read" in done.err
     assert "1 run; trends in" in done.out
+
+
+def test_the_trends_of_a_scenario_take_nothing_from_those_of_all_runs(
+    bench: Bench, results: Path, tmp_path: Path
+) -> None:
+    for run in ("before", "after"):
+        bench("analyse", run, "--warn-only", "--results", str(results))
+    assert bench("history").code == 0
+    reports = tmp_path / "reports"
+    whole = (reports / "history" / "index.html").read_bytes()
+    assert bench("history", "lookups").code == 0
+    assert (reports / "history" / "index.html").read_bytes() == whole
+    assert (reports / "history" / "lookups" / "index.html").is_file()
+    index = (reports / "index.html").read_text()
+    assert "./history/index.html" in index
+    assert "./history/lookups/index.html" in index
 
 
 def test_nothing_to_show_is_refused_with_the_nearest_name(bench: Bench, results: Path) -> None:

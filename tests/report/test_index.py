@@ -31,8 +31,9 @@ def test_runs_are_listed_newest_first_in_whatever_order_they_come() -> None:
 
 
 def test_the_index_leads_to_the_trends_or_says_how_to_get_them() -> None:
-    (link, _) = read_page(render_index([run(1)], trends=True)).all("a")
-    assert link.attributes["href"] == "./history/index.html"
+    whole, one, _ = read_page(render_index([run(1)], trends=["", "a b"])).all("a")
+    assert (whole.text(), whole.attributes["href"]) == ("all runs", "./history/index.html")
+    assert (one.text(), one.attributes["href"]) == ("a b", "./history/a%20b/index.html")
     assert "bench history" in read_page(render_index([run(1)])).all("main")[0].text()
 
 
