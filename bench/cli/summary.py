@@ -14,7 +14,7 @@ from bench.analysis.measurement import ALL_OPERATIONS
 from bench.cli.output import print_json, tell
 from bench.report.numbers import limit, with_interval
 from bench.report.sections.changes import lay_out_standing
-from bench.report.words import describe
+from bench.report.words import describe, plain
 from bench.store.names import is_finished
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def print_outcome(derived: Derived, *, as_json: bool, kind: str = "run") -> None
             tell(f"  why: {reason}")
     doubts = (doubt for subject in derived.analysis.answer.subjects for doubt in subject.cannot_claim)
     for doubt in dict.fromkeys(doubts):  # what holds for several subjects is said once
-        tell(f"  cannot claim: {doubt}")
+        tell(f"  cannot claim: {plain(doubt)}")
     _print_verdict(verdict if capacity is None else _deciding(verdict), derived.analysis.answer.headline)
     _print_standing(derived)
     _print_next(derived)

@@ -22,7 +22,7 @@ GRID = ("--sweep", "pool.size=1,2,3,4,6,8,12,16", "--set", "run.window=100ms")
 @pytest.mark.pg
 def test_an_adaptive_sweep_survives_a_kill_and_answers_from_a_part_of_the_grid(bench: Bench) -> None:
     process = bench.start("run", "plus.toml", "--adaptive", *GRID)
-    read_until(process.stderr, r"^\[1/4\]")
+    read_until(process.stderr, r"^\[1\]")
     process.kill()
     process.communicate()
     partial = bench.unfinished()
