@@ -25,7 +25,7 @@ from bench.model.sample import DURATIONS
 from bench.stats.blocks import series_mean
 from bench.stats.estimate import Estimate, Refused
 from bench.stats.quantiles import smallest_n
-from bench.stats.replicates import mean_interval
+from bench.stats.replicates import mean_interval, not_negative
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -206,7 +206,7 @@ def _rates(used: Sequence[TrialSummary], name: str) -> dict[str, Known]:
 
 def _throughput(operations: Sequence[OperationSummary]) -> Known:
     if len(operations) == 1:
-        return _not_negative(series_mean(operations[0].throughput_blocks, LEVEL, "1/s"))
+        return not_negative(series_mean(operations[0].throughput_blocks, LEVEL, "1/s"))
     return _over_trials([operation.throughput for operation in operations], "1/s")
 
 
@@ -234,14 +234,7 @@ def _buffers(used: Sequence[TrialSummary], name: str) -> Known:
 
 def _over_trials(values: Sequence[float], unit: str, *, signed: bool = False) -> Known:
     interval = mean_interval(values, LEVEL, unit)
-    return interval if signed else _not_negative(interval)
-
-
-def _not_negative(known: Known) -> Known:
-    """Cut an interval off at zero for what cannot be below it."""
-    if isinstance(known, Refused) or known.low >= 0 or known.point < 0:
-        return known
-    return Estimate(known.point, 0.0, known.high, known.level, known.n, known.unit)
+    return interval if signed else not_negative(interval)
 
 
 def _error_rate(operations: Sequence[OperationSummary]) -> Known:

@@ -50,6 +50,8 @@ class GateRow:
     """``bad`` for a change for the worse, ``good`` for the better, ``unsure`` where that is not known."""
     ratio: Estimate | None
     """Candidate over baseline, of what is compared by ratio."""
+    values: tuple[float | None, float | None]
+    """Baseline or limit, and what was observed, to sort by."""
     margin: float | None
     """How large a share of the baseline matters."""
     line: int
@@ -154,6 +156,7 @@ def _row(line: GateLine, varied: Sequence[str], origin: Origin) -> GateRow:
         counts=line.counts,
         tone=_TONES.get(line.change, _UNCOMPARED.get(line.verdict, "")),
         ratio=line.ratio,
+        values=(line.baseline.point if line.baseline else line.limit, line.observed.point if line.observed else None),
         margin=line.margin,
         line=line_of(origin.text, line.name, line.operation),
     )
@@ -174,8 +177,9 @@ def _size(line: GateLine) -> str:
     if line.ratio is not None:
         return _shift(line.ratio)
     if line.difference is not None:
-        unit = "%" if line.difference.unit == "1" else line.difference.unit
-        return with_interval(line.difference, unit)
+        if line.difference.unit == "1":  # "%" would read as a part of the baseline
+            return with_interval(line.difference, "%").replace(" %", " points")
+        return with_interval(line.difference, line.difference.unit)
     return ""
 
 

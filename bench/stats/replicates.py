@@ -6,6 +6,7 @@ Ratios are candidate / baseline and are treated on the log scale, so that twice 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,13 @@ def mean_interval(values: Sequence[float], level: float = 0.95, unit: str = "1")
     if x.size < 2:
         return _too_few_replicates(x.size)
     return around(float(x.mean()), _standard_error(x), x.size - 1, level, unit)
+
+
+def not_negative(known: Estimate | Refused) -> Estimate | Refused:
+    """Cut an interval off at zero for what cannot be below it."""
+    if isinstance(known, Refused) or known.low >= 0 or known.point < 0:
+        return known
+    return replace(known, low=0.0)
 
 
 def around(point: float, standard_error: float, df: float, level: float, unit: str) -> Estimate:

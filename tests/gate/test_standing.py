@@ -101,4 +101,4 @@ def test_the_baseline_set_last_counts_unless_another_is_named(bench: Bench, root
 def test_an_operation_that_one_side_lacks_is_named(bench: Bench, root: Path) -> None:
     more = SHORT + '[[operation]]\nname = "second"\nsql = "SELECT 1"\n'
     store_run(root, "after", text=more)
-    assert "Second only in after: not compared" in _changes(bench, root, "after")
+    assert "Only after has second: not compared" in _changes(bench, root, "after")

@@ -8,6 +8,7 @@ import pytest
 from bench.analysis.gate.result import GateLine, GateResult
 from bench.report.comparison_page import render_comparison
 from bench.report.gate import lay_out_gate
+from bench.report.sections.change_rows import lay_out_changes
 from bench.stats.estimate import Estimate
 from tests.report.page import read_page
 
@@ -99,3 +100,39 @@ def test_bars_mirror_halving_and_doubling_about_no_change() -> None:
     ]
     assert points[0] - 50 == pytest.approx(50 - points[1], abs=0.02)
     assert points[0] > 90
+
+
+def test_numbers_of_a_comparison_are_sorted_as_numbers() -> None:
+    """As text, "10.0 ms" comes before "9.00 ms", and "900 µs" after both."""
+    page = read_page(render_comparison(lay_out_gate(RESULT), "run-3", "run-4", {}))
+    keys = [
+        [cell.attributes.get("data-key") for cell in row.all("td")]
+        for row in page.by_id("changes").all("tbody")[0].all("tr")[:2]
+    ]
+    assert [row[0] for row in keys] == ["0", "0"]
+    assert [row[3] for row in keys] == [row[4] for row in keys] == ["1.6", "1.2"]
+    assert [row[5:7] for row in keys] == [["0.01", "0.016"], ["0.01", "0.012"]]
+
+
+def test_an_interval_that_knows_nothing_leaves_the_bars_of_the_others_readable() -> None:
+    vague = msgspec.structs.replace(
+        line("pool_wait.p99", 1.3, "inconclusive", "inconclusive"),
+        ratio=Estimate(1.3, 0.001, 1700.0, level=0.95, n=2, unit=""),
+    )
+    document = lay_out_gate(msgspec.structs.replace(RESULT, lines=(*RESULT.lines, vague)))
+    rows = lay_out_changes(document.rows).rows
+    bars = {row.size: row.bar for row in rows}
+    clear = bars["+60.0 % [+58.0, +62.0]"]
+    assert clear is not None
+    assert clear.high - 50 > 10
+    assert max(bar.high for bar in bars.values() if bar) == 100
+
+
+def test_a_difference_of_shares_is_told_in_points() -> None:
+    shares = msgspec.structs.replace(
+        line("error_rate", 1.0, "regression", "fail"),
+        ratio=None,
+        difference=Estimate(0.012, 0.004, 0.02, level=0.95, n=5, unit="1"),
+    )
+    (row,) = lay_out_gate(msgspec.structs.replace(RESULT, lines=(shares,))).rows
+    assert row.size == "1.20 points [0.40, 2.00]"

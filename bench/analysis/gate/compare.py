@@ -19,7 +19,7 @@ from bench.analysis.measurement import ALL_OPERATIONS
 from bench.analysis.summary import key_of
 from bench.model.errors import ScenarioError
 from bench.stats.estimate import Estimate, Refused
-from bench.stats.replicates import mean_interval
+from bench.stats.replicates import mean_interval, not_negative
 from bench.stats.significance import holm
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _alone(baseline: Side, candidate: Side) -> Iterator[str]:
     for one, other in ((baseline, candidate), (candidate, baseline)):
         names = [name for name in one.operations if name not in other.operations]
         if names:
-            yield f"{', '.join(names)} only in {one.name}: not compared"
+            yield f"only {one.name} has {', '.join(names)}: not compared"
 
 
 def _match(
@@ -187,5 +187,5 @@ def _errors(summaries: Sequence[TrialSummary], operation: str) -> tuple[int, int
 
 
 def _mean(values: Sequence[float], metric: str) -> Estimate | None:
-    interval = mean_interval(values, unit=unit_of(metric)) if values else None
+    interval = not_negative(mean_interval(values, unit=unit_of(metric))) if values else None
     return interval if isinstance(interval, Estimate) else None

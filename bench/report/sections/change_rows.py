@@ -19,6 +19,8 @@ FOLDED: Final = GROUPS[3:]
 _ORDER: Final = ("bad", "good", "unsure", "")
 _LEAST_REACH: Final = math.log(1.1)
 """The bars reach at least 10 % to either side, so that noise does not look like a change."""
+_MOST_REACH: Final = 4.0
+"""How many times the largest change the bars reach at most."""
 _LONGEST: Final = 200
 _ICONS: Final = {"bad": "fail", "good": "pass", "unsure": "inconclusive", "": "none"}
 
@@ -50,6 +52,8 @@ class ChangeRow:
     size: str
     reason: str
     bar: Bar | None
+    keys: tuple[str, ...] = ("",) * 4
+    """Numbers to sort what happened, its size, the baseline and the candidate by; empty where there is none."""
     of_plan: bool = False
     """True of a line about the shape of query plans, which is neither worse nor better."""
 
@@ -98,8 +102,10 @@ def _importance(row: GateRow) -> tuple[int, float, str]:
 
 def _reach(rows: Sequence[GateRow]) -> float:
     """Return how far the common axis reaches to either side, in logarithms of the ratio: halving mirrors doubling."""
+    points = [abs(math.log(row.ratio.point)) for row in rows if row.ratio and row.ratio.point > 0]
     ends = [abs(math.log(value)) for row in rows if row.ratio for value in (row.ratio.low, row.ratio.high) if value > 0]
-    return max(_LEAST_REACH, *ends) if ends else _LEAST_REACH
+    # One interval that knows nothing would flatten all others: it ends at the axis, and its figures stand beside it.
+    return max(_LEAST_REACH, min(max(ends, default=0.0), _MOST_REACH * max(points, default=0.0)))
 
 
 def _change(row: GateRow, reach: float) -> ChangeRow:
@@ -119,8 +125,13 @@ def _change(row: GateRow, reach: float) -> ChangeRow:
         size=row.size,
         reason=shorten(row.reason, 400),
         bar=_bar(row, reach),
+        keys=(str(_ORDER.index(row.tone)), *map(_key, (row.ratio.point if row.ratio else None, *row.values))),
         of_plan=planned,
     )
+
+
+def _key(value: float | None) -> str:
+    return "" if value is None else f"{value:.9g}"
 
 
 def _bar(row: GateRow, reach: float) -> Bar | None:
