@@ -18,7 +18,7 @@ from bench.analysis.limits import CEILINGS
 from bench.analysis.measurement import ALL_OPERATIONS, Line, Verdict
 from bench.analysis.validity import unanswered_share
 from bench.analysis.verdict import judge_lines, sum_up
-from bench.analysis.wording import quantity, rate, seconds
+from bench.analysis.wording import count, quantity, rate, seconds
 from bench.design.rate_search import Heard, RateSearch
 from bench.model.budget import RATES, parse_budget
 from bench.model.sample import DURATIONS
@@ -247,7 +247,7 @@ def _interval(scenario: Scenario, bracket: Bracket) -> str:
         return f"Not even {rate(high.rate)}, the least that a window of {window} can judge, keep {budgets}."
     if low is not None and high is not None:
         return (
-            f"Capacity: {rate(low.rate)} keep {budgets} ({low.agreeing} of {low.trials} trials), "
+            f"Capacity: {rate(low.rate)} keep {budgets} ({low.agreeing} of {count(low.trials, 'trial')}), "
             f"{rate(high.rate)} do not ({high.agreeing} of {high.trials})."
         )
     return f"Every rate up to {rate(CEILING)} keeps {budgets}."

@@ -11,6 +11,7 @@ from bench.analysis.answer import SIZE, telling_levels
 from bench.analysis.capacity import ANY_RATE
 from bench.analysis.gate.standing import Unset
 from bench.analysis.measurement import ALL_OPERATIONS
+from bench.analysis.wording import count
 from bench.cli.output import print_json, tell
 from bench.report.numbers import limit, with_interval
 from bench.report.sections.changes import lay_out_standing
@@ -157,4 +158,4 @@ def _print_verdict(verdict: Verdict, headline: str) -> None:
         reason = f" ({line.reason})" if line.reason not in ("", headline) else ""
         tell(f"  {line.verdict:<12} {line.budget}: {observed}, limit {limit(line.limit, unit)}{where}{reason}")
     if explored := len(verdict.lines) - len(deciding):
-        tell(f"  and {explored} lines of treatments that were only explored: see the report")
+        tell(f"  and {count(explored, 'line')} of treatments that were only explored: see the report")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from bench.analysis.wording import count
 from bench.report.markdown import SIGNS, plain_text
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _render(document: GateDocument, longest: int) -> str:
         room -= len(line) + 1
         kept.append(line)
     left = len(rows) - len(kept)
-    more = f"\n{left} more lines are in `gate.json` of the run.\n" if left else ""
+    more = f"\nIn `gate.json` of the run: {count(left, 'more line')}.\n" if left else ""
     return f"{head}\n" + "\n".join(kept) + f"\n{more}\n{foot}\n"
 
 

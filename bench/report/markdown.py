@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from bench.analysis.wording import count
 from bench.report.words import reveal, shorten
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _budgets(rows: Sequence[BudgetRow], *, with_treatment: bool) -> Iterator[str
         yield f"| {' | '.join(cells)} |"
     yield ""
     if len(rows) > _MOST_BUDGETS:
-        yield f"{len(rows) - _MOST_BUDGETS} more lines are in the report."
+        yield f"In the report: {count(len(rows) - _MOST_BUDGETS, 'more line')}."
         yield ""
 
 

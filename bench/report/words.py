@@ -159,7 +159,7 @@ def metric_name(metric: str) -> str:
     """Name a metric: ``response_time.p95`` is ``response time p95``."""
     head, _, tail = metric.partition(".")
     if head == "split":
-        return f"{SPLIT_PARTS.get(tail, tail.replace('_', ' '))}, share of the mean"
+        return f"{SPLIT_PARTS.get(tail, tail.replace('_', ' '))}, part of the mean"
     return " ".join(filter(None, (head.replace("_", " "), _STATISTICS.get(tail, tail.replace("_", " ")))))
 
 

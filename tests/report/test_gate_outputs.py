@@ -111,7 +111,7 @@ def test_long_judgements_are_cut_and_say_so(number: int) -> None:
     judged = result(*lines)
     check_all(judged)
     comment = render_comment(lay_out_gate(judged, ORIGIN))
-    assert ("more lines are in `gate.json`" in comment) == (number > 1)
+    assert ("more lines." in comment and "In `gate.json` of the run" in comment) == (number > 1)
 
 
 def test_junit_counts_what_it_holds() -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from bench.analysis.measurement import ALL_OPERATIONS, Finding
 from bench.analysis.tuning.candidate import CHANGE, START
+from bench.analysis.wording import count
 from bench.stats.sequential import ERROR, LOOKS
 
 if TYPE_CHECKING:
@@ -31,9 +32,9 @@ def headline(outcome: TuningOutcome) -> str:
     if not outcome.kept:
         undecided = sum(one.decision.outcome == "undecided" for one in outcome.tried)
         rest = f"; {undecided} undecided" if undecided else ""
-        return f"None of {tried} changes is proven to help{rest}."
+        return f"None of {count(tried, 'change')} is proven to help{rest}."
     best = outcome.kept[0]
-    said = f"{len(outcome.kept)} of {tried} changes proven and kept."
+    said = f"{len(outcome.kept)} of {count(tried, 'change')} proven and kept."
     said += f" Best alone: {best.candidate.title}: {best.decision.words}."
     if outcome.combination is not None:
         said += f" Together: {outcome.combination.words}."
