@@ -16,6 +16,7 @@ from mkdocs.structure.files import File
 
 import bench
 from bench.analysis import findings
+from bench.analysis.metrics import DURATION_MEANINGS, OTHER_METRICS
 from bench.cli import COMMANDS, cli
 from bench.model import budget
 from bench.model.scenario_text import PARTS
@@ -148,8 +149,17 @@ def metrics() -> str:
     }
     lines = ["# Metrics and budgets", "", *text, ""]
     lines += [f"* **{title}:** {', '.join(f'`{name}`' for name in names)}" for title, names in lists.items()]
-    lines += ["", "How a budget is judged: [the gate](../how-to/gate.md). What each duration is: [the method]"]
-    lines[-1] += "(../explanation/method.md#five-instants)."
+    lines += ["", "How a budget is judged: [the gate](../how-to/gate.md).", "", "## What is measured", ""]
+    lines += [
+        "Each has an interval, or a reason why there is none. Unit `1`: reports write shares in percent.",
+        "What each duration is: [the method](../explanation/method.md#five-instants).",
+        "",
+        "| metric | unit | meaning |",
+        "|---|---|---|",
+    ]
+    statistics = f"{{{','.join(budget.STATISTICS)}}}"
+    lines += [f"| `{name}.{statistics}` | s | {meaning} |" for name, meaning in DURATION_MEANINGS.items()]
+    lines += [f"| `{name}` | {one.unit} | {one.meaning} |" for name, one in OTHER_METRICS.items()]
     return "\n".join(lines)
 
 
