@@ -7,7 +7,6 @@ the commands themselves.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shlex
@@ -51,16 +50,33 @@ def shown() -> list[tuple[str, str]]:
     return found
 
 
+def examples() -> list[tuple[str, str]]:
+    """Return every command line that a ``--help`` shows, with its command."""
+    context = click.Context(cli)
+    commands = [(name, cli.get_command(context, name)) for name in COMMANDS]
+    for name, command in list(commands):
+        if isinstance(command, click.Group):
+            commands += [(f"{name} {inner}", each) for inner, each in command.commands.items()]
+    return [
+        (f"bench {name} --help", re.sub(r'^eval "\$\((.+)\)".*', r"\1", " ".join(line.split())))
+        for name, command in commands
+        if command is not None
+        for line in (command.help or "").splitlines()
+        if line.strip().startswith(("bench ", 'eval "$(bench'))
+    ]
+
+
 SHOWN = shown()
+EXAMPLES = examples()
 
 
 def _words(command: str) -> list[str]:
     """Return the arguments without what only the shell understands."""
-    words = shlex.split(re.split(r" > | && ", command, maxsplit=1)[0])[1:]
+    words = shlex.split(re.split(r" > | && | \|\| ", command, maxsplit=1)[0])[1:]
     return [word for word in words if word not in ("…", "&")]
 
 
-@pytest.mark.parametrize(("page", "command"), sorted(set(SHOWN)), ids=lambda value: value)
+@pytest.mark.parametrize(("page", "command"), sorted({*SHOWN, *EXAMPLES}), ids=lambda value: value)
 def test_a_command_that_is_shown_is_one_that_is_understood(
     page: str, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,8 +93,13 @@ def test_a_command_that_is_shown_is_one_that_is_understood(
         known = inner
     if isinstance(known, click.Group) or "…" in command or len(words) == 1:
         return  # a command that is only named
-    with contextlib.suppress(click.exceptions.Exit):  # `--help` is understood
+    try:
         known.make_context(words[0], words[1:])
+    except click.exceptions.Exit:
+        pass  # `--help` is understood
+    except click.BadParameter as error:
+        if not error.message.endswith("does not exist."):  # the reader's own files
+            raise
     for word in words[1:]:
         if word.startswith("scenarios/") and word != "scenarios/mine.toml":
             assert (CHECKOUT / word).is_file(), word
@@ -95,6 +116,23 @@ def test_a_command_that_costs_nothing_does_what_the_page_says(
         [sys.executable, "-m", "bench", *_words(command), *extra], capture_output=True, text=True, check=False
     )
     assert done.returncode == RUN[command], done.stderr
+
+
+def test_every_command_shows_an_example() -> None:
+    assert {page.split()[1] for page, _ in EXAMPLES} == COMMANDS.keys()
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    text = (CHECKOUT / "README.md").read_text("utf-8")
+    links = [one for one in re.findall(r"\]\(([^)\s]+)\)", text) if not one.startswith("https:")]
+    assert len(links) > 5
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = CHECKOUT / path if path else CHECKOUT / "README.md"
+        assert target.exists(), link
+        if anchor:
+            heads = re.findall(r"^#+ (.+)$", target.read_text("utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}, link
 
 
 def test_readme_has_a_row_for_every_command() -> None:
