@@ -30,6 +30,11 @@ class Doubt:
     places: tuple[tuple[str, str], ...]
     left_out: int
 
+    @property
+    def title(self) -> str:
+        """The code as words."""
+        return self.code.replace("-", " ").capitalize()
+
 
 @dataclass
 class _Heap:
