@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,9 @@ def tune(asked: Tune, progress: Progress) -> Derived:
             except BaseException as error:
                 with contextlib.suppress(StoreError):  # a full disk must not hide why the tuning stopped
                     writer.stop("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
-                progress.note(f"kept {count(len(writer.finished), 'trial')} in {writer.path}")
+                kept = f"{count(len(writer.finished), 'trial')} in {writer.path}"
+                again = shlex.join(request.command)
+                progress.note(f"kept {kept}, nothing stays applied; a tuning starts anew: {again}")
                 raise
     return derive(folder, request.results_root, request.reports_root, progress)
 

@@ -199,8 +199,9 @@ def test_nothing_stays_applied_however_a_tuning_ends(tuner: Tuner, kind: str) ->
                 pass
         else:
             process.terminate()
-            process.communicate()
+            _, told = process.communicate()
             assert process.returncode == 130
+            assert "nothing stays applied; a tuning starts anew: bench tune lookup.toml --budget 60s" in told
     assert tuner.clones() == []
     assert not tuner.journal.exists()
 

@@ -57,8 +57,10 @@ SESSIONS = (
     Session("schema partitions --ahead 500", "error"),
     Session("schema audit --claim S07"),
     Session("schema audit --claim S7", "error"),
+    Session("schema audit", "interrupted"),
     Session("seed --scale 0.01"),
     Session("seed --scale 0", "error"),
+    Session("seed --scale 0.5", "interrupted", until=r"rows"),
     Session("new lookups --sql queries.sql"),
     Session("new lookups --sql queries.sql", "error"),
     Session("plan lookup.toml"),
@@ -75,9 +77,10 @@ SESSIONS = (
     Session("run lookup.toml", "interrupted", until=r"\[1/"),
     Session(f"capacity lookup.toml {SMALL} --confirm 1"),
     Session("capacity lookup.toml --set pool.size=soon", "error"),
+    Session("capacity lookup.toml", "interrupted", until=r"\[1\]"),
     Session(f"tune lookup.toml {SMALL} --budget 5s --only pool.reset"),
     Session("tune lookup.toml --budget soon", "error"),
-    Session("tune lookup.toml", "interrupted", until=r"\[1/"),
+    Session("tune lookup.toml", "interrupted", until=r"\[1\]"),
     Session(f"swarm lookup.toml --workers 1 {SMALL}"),
     Session("swarm lookup.toml --workers none", "error"),
     Session("swarm lookup.toml --workers 1", "interrupted", until=r"\[1/"),
@@ -108,5 +111,15 @@ SESSIONS = (
     Session("down"),
     Session("down --now", "error"),
 )
-LONG = ("run", "tune", "gate", "swarm", "monitor", "up")
+LONG = {
+    ("run",),
+    ("capacity",),
+    ("tune",),
+    ("gate",),
+    ("swarm",),
+    ("monitor",),
+    ("up",),
+    ("seed",),
+    ("schema", "audit"),
+}
 """What a person may want to end by Ctrl-C."""
