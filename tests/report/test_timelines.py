@@ -88,3 +88,18 @@ def test_readings_are_thinned_to_their_means_with_the_lowest_and_the_highest(swe
 def test_seconds_are_named_at_round_places() -> None:
     assert [name for _, name in second_ticks(300.0)] == ["0", "60", "120", "180", "240", "300", "360"]
     assert [name for _, name in second_ticks(0.4)][:3] == ["0", "0.1", "0.2"]
+
+
+def test_the_wait_for_the_pool_is_drawn_where_it_can_be_seen(sweep: Material) -> None:
+    waiting, _ = drawn(trials_of(sweep))
+    chart = waiting["timeline-pool-wait"].chart
+    first = chart.curves[0].points[0]  # type: ignore[union-attr]  # lines
+    blocks = [one.everything.durations["pool_wait"].blocks.quantiles_ns["p50"][0] for one in trials_of(sweep)]
+    assert first.y == np.median(blocks) * 1e-9
+    still = []
+    for one in trials_of(sweep):
+        whole = one.everything
+        nothing = dataclasses.replace(whole.durations["pool_wait"], total_ns=1)
+        quiet = dataclasses.replace(whole, durations={**whole.durations, "pool_wait": nothing})
+        still.append(dataclasses.replace(one, operations={**one.operations, "*": quiet}))
+    assert "timeline-pool-wait" not in drawn(still)[0]

@@ -34,6 +34,8 @@ _MOST_READINGS: Final = 60
 _MOST_TRIALS: Final = 7
 _TITLE: Final = "During the measurement window"
 _LEVEL: Final = 0.95
+_LEAST_WAIT: Final = 0.01
+"""Share of the response time from which on the wait for the pool is drawn."""
 _PERCENTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
@@ -54,7 +56,9 @@ def draw_timelines(
             f"{each} A steady state has no slope and no step.",
         ),
         _blocks("timeline-response", "Mean response time", "s", shown, _response, f"{each} Good operations only."),
-        _percentiles(shown),
+        _percentiles(shown, "response_time", "timeline-percentiles", "Response time"),
+        _percentiles(shown, "pool_wait", "timeline-pool-wait", "Wait for a connection of the pool")
+        if _waited(shown) else None,
         _blocks(
             "timeline-errors", "Operations that did not succeed", "1/s", shown, _failures,
             f"{each} They are in no response time and in no throughput.",
@@ -122,9 +126,15 @@ def _blocks(
     return draw_over_window(anchor, title, unit, lines, caption)
 
 
-def _percentiles(trials: Sequence[TrialSummary]) -> Figure | None:
+def _waited(trials: Sequence[TrialSummary]) -> bool:
+    """Tell whether waiting for the pool is a part of the response time that an eye could see."""
+    each = [trial.everything.durations for trial in trials]
+    return any(one["pool_wait"].total_ns > _LEAST_WAIT * one["response_time"].total_ns for one in each)
+
+
+def _percentiles(trials: Sequence[TrialSummary], duration: str, anchor: str, title: str) -> Figure | None:
     """Draw percentiles of each tenth of the window, where every tenth has the operations that a percentile needs."""
-    found = [trial.everything.durations["response_time"] for trial in trials]
+    found = [trial.everything.durations[duration] for trial in trials]
     lines = []
     for name, share in _PERCENTILES.items():
         needed = smallest_n(share, _LEVEL) * BLOCKS
@@ -141,10 +151,8 @@ def _percentiles(trials: Sequence[TrialSummary]) -> Figure | None:
     caption = "Each point a tenth of the window, good operations only."
     if len(trials) > 1:
         caption += " Lines: the middle one of the trials. Bands: from the lowest to the highest trial."
-    title = (
-        f"Response time, {' and '.join(line.name for line in lines)}" if len(lines) < 3 else "Response time percentiles"
-    )
-    return draw_over_window("timeline-percentiles", title, "s", lines, caption, kind="Percentile")
+    named = f"{title}, {' and '.join(line.name for line in lines)}" if len(lines) < 3 else f"{title}: percentiles"
+    return draw_over_window(anchor, named, "s", lines, caption, kind="Percentile")
 
 
 def _readings(trial: TrialSummary) -> list[PoolGauges]:
