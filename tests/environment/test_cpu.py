@@ -43,7 +43,7 @@ def test_a_living_child_counts_as_much_as_when_it_has_ended() -> None:
     assert living_s is not None
     assert ended_s is not None
     assert living_s >= BURN_S * 0.9
-    assert ended_s >= living_s
+    assert ended_s >= living_s - 0.001, "ticks of the kernel are added up as floating-point numbers"
 
 
 def test_a_process_that_is_gone_is_not_known_rather_than_idle() -> None:
