@@ -51,7 +51,7 @@ def print_outcome(derived: Derived, *, as_json: bool, kind: str = "run") -> None
     for answer, reason in answers(derived.analysis):
         tell(answer, bold=True)
         if reason:
-            tell(f"  why: {reason}")
+            tell(f"  why: {plain(reason)}")
     doubts = (doubt for subject in derived.analysis.answer.subjects for doubt in subject.cannot_claim)
     for doubt in dict.fromkeys(doubts):  # what holds for several subjects is said once
         tell(f"  cannot claim: {plain(doubt)}")
