@@ -57,7 +57,7 @@ def draw_timelines(
         ),
         _blocks("timeline-response", "Mean response time", "s", shown, _response, f"{each} Good operations only."),
         _percentiles(shown, "response_time", "timeline-percentiles", "Response time"),
-        _percentiles(shown, "pool_wait", "timeline-pool-wait", "Wait for a connection of the pool")
+        _percentiles(shown, "pool_wait", "timeline-pool-wait", "Pool wait")
         if _waited(shown) else None,
         _blocks(
             "timeline-errors", "Operations that did not succeed", "1/s", shown, _failures,
