@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -47,5 +48,5 @@ def render_comparison(document: GateDocument, baseline: str, candidate: str, lin
         ],
         allowed=document.allowed,
         notes=document.notes,
-        command=f"bench compare {baseline} {candidate}",
+        command=shlex.join(("bench", "compare", baseline, candidate)),
     )

@@ -136,3 +136,8 @@ def test_a_difference_of_shares_is_told_in_points() -> None:
     )
     (row,) = lay_out_gate(msgspec.structs.replace(RESULT, lines=(shares,))).rows
     assert row.size == "1.20 points [0.40, 2.00]"
+
+
+def test_the_command_to_repeat_a_comparison_can_be_pasted_whatever_the_runs_are_called() -> None:
+    page = read_page(render_comparison(lay_out_gate(RESULT), "my run; x", "run-4", {}))
+    assert "bench compare 'my run; x' run-4" in page.by_id("runs").text()
