@@ -105,3 +105,13 @@ class FakePool:
 
     def opened(self) -> int:
         return 0
+
+
+class Clock:
+    """A clock that somebody sets."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now

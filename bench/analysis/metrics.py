@@ -1,10 +1,8 @@
-"""Every metric that a measurement can hold, with its unit and what it means; ``response_time.p95`` and the like too."""
+"""Every metric that a measurement can hold, with its unit and what it means."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
-
-from bench.model.budget import DURATIONS, STATISTICS
 
 
 class Metric(NamedTuple):
@@ -21,6 +19,7 @@ DURATION_MEANINGS = {
     "schedule_lag": "From the intended start to the actual start: what the load generator itself adds.",
     "hold_time": "From the acquired connection to its release: for so long nobody else can have it.",
 }
+"""Durations in seconds; a measurement has each of their statistics, as ``response_time.p95``."""
 OTHER_METRICS = {
     "throughput": Metric("1/s", "Operations that ended well in the window, per second."),
     "offered_rate": Metric("1/s", "Operations that were to begin in the window, per second; refused in a closed loop."),
@@ -40,12 +39,3 @@ OTHER_METRICS = {
     "split.release": Metric("s", "Part of the mean from the last statement to the release: the reset query."),
     "split.unexplained": Metric("s", "What the counters claim beyond the service time; negative."),
 }
-
-
-def duration_metrics() -> dict[str, Metric]:
-    """Return the statistics of durations, by name."""
-    return {
-        f"{duration}.{statistic}": Metric("s", DURATION_MEANINGS[duration])
-        for duration in DURATIONS
-        for statistic in STATISTICS
-    }

@@ -54,7 +54,7 @@ def print_explanation(explained: Explanation, *, trees: bool) -> None:
             tell(f"         {line}")
     if not explained.findings:
         tell("\nnothing to find fault with")
-    tell("")
+    tell()
 
 
 def print_indexes(lines: Sequence[IndexUse]) -> None:

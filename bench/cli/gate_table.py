@@ -9,7 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench.cli.output import print_json
+from bench.cli.output import print_json, tell
 from bench.cli.screen import shown
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def print_gate(gated: Gated, document: GateDocument, kind: str, *, as_json: bool
         return
     _print(document, Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH))
     if gated.page is not None:
-        print(gated.page)  # noqa: T201 - the command's answer; rich would fold a long path
+        tell(str(gated.page))
 
 
 def _print(document: GateDocument, console: Console) -> None:

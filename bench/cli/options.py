@@ -134,17 +134,6 @@ def _read_limits() -> Limits:
         raise ScenarioError(f"`--limit`: {error}", remedy="Write for example `--limit connections=20`.") from None
 
 
-def _read_where(
-    state_root: Path, pg_bin: Path | None, pgbouncer: Path | None, dsns: tuple[str | None, str | None, str | None]
-) -> Where | Attachment:
-    server, pooler, console = dsns
-    if server is not None:
-        return Attachment(server, pooler, console, _read_limits())
-    if pooler or console:
-        raise ScenarioError("`--pooler-dsn` needs `--dsn`", remedy="Name the server as well, for its counters.")
-    return Where(state_root, pg_bin, pgbouncer)
-
-
 def where_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name servers, ours or somebody else's; the command gets what they name as ``where``."""
 
@@ -159,7 +148,11 @@ def where_options(function: Callable[..., Any]) -> Callable[..., Any]:
         pooler_admin_dsn: str | None,
         **others: Any,
     ) -> Any:
-        where = _read_where(state_root, pg_bin, pgbouncer, (dsn, pooler_dsn, pooler_admin_dsn))
+        where: Where | Attachment = Where(state_root, pg_bin, pgbouncer)
+        if dsn is not None:
+            where = Attachment(dsn, pooler_dsn, pooler_admin_dsn, _read_limits())
+        elif pooler_dsn or pooler_admin_dsn:
+            raise ScenarioError("`--pooler-dsn` needs `--dsn`", remedy="Name the server as well, for its counters.")
         return function(*arguments, where=where, **others)
 
     return stack(server_options, attach_options)(command)

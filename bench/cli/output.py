@@ -34,11 +34,10 @@ def choose_colour() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None
 
 
-def tell(text: str = "", *, err: bool = False, **style: Any) -> None:
+def tell(text: str = "", *, err: bool = False, color: bool | None = None, **style: Any) -> None:
     """Print text for a person. What would hide, turn or move text on a terminal is written as its code point."""
     plain = _COLOUR.sub(lambda match: match[0] if match[1] else reveal(match[0]), text)
-    colour = style.pop("color", None)
-    click.echo(click.style(plain, **style) if style else plain, err=err, color=colour)
+    click.echo(click.style(plain, **style) if style else plain, err=err, color=color)
 
 
 def print_error(error: BenchError) -> None:

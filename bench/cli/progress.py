@@ -31,7 +31,7 @@ class Pace:
 
     def __init__(self, trials: int, estimated_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._began_s = clock, clock()
-        self._total, self._done = trials, 0
+        self.total, self._done = trials, 0
         self._each_s = estimated_s / max(1, trials)
         self._last_s = self._began_s
 
@@ -44,14 +44,14 @@ class Pace:
     @property
     def left_s(self) -> float:
         """Seconds until the last trial will have ended; never below zero."""
-        return max(0.0, self._each_s * (self._total - self._done) - (self._clock() - self._last_s))
+        return max(0.0, self._each_s * (self.total - self._done) - (self._clock() - self._last_s))
 
 
 class _Lines:
     """Plain lines for a log: one per trial, with the time still needed where that is known."""
 
     def __init__(self) -> None:
-        self._total = self._done = 0
+        self._done = 0
         self._pace: Pace | None = None
 
     def __enter__(self) -> Self:
@@ -66,12 +66,9 @@ class _Lines:
         note(text)
 
     def planned(self, plan: Plan, *, growing: bool) -> None:
-        if growing:  # a search counts on; nobody knows yet how many there will be
-            self._pace = None
-            return
-        self._total, self._done = len(plan.trials), 0
-        self._pace = Pace(self._total, plan.estimated_s)
-        note(f"{count(self._total, 'trial')}, about {rough_span(plan.estimated_s)}")
+        if not growing:  # else it counts on: nobody knows yet how many there will be
+            self._pace, self._done = Pace(len(plan.trials), plan.estimated_s), 0
+            self._begin(plan)
 
     def trial_finished(self, trial: Trial, throughput: float) -> None:
         self._advance(f"{describe(trial.treatment)}: {throughput:,.0f}/s")
@@ -81,21 +78,35 @@ class _Lines:
 
     def _advance(self, outcome: str) -> None:
         self._done += 1
+        if self._pace is not None:
+            self._pace.finish_one()
+        self._show(outcome)
+
+    @property
+    def _left(self) -> str:
+        """What the plan and the trials so far say of the time left; empty where nobody knows."""
+        return "" if self._pace is None else f"{rough_span(self._pace.left_s)} left"
+
+    def _begin(self, plan: Plan) -> None:
+        note(f"{count(len(plan.trials), 'trial')}, about {rough_span(plan.estimated_s)}")
+
+    def _show(self, outcome: str) -> None:
         if self._pace is None:
             note(f"[{self._done}] {outcome}")
-            return
-        self._pace.finish_one()
-        note(f"[{self._done}/{self._total}] {outcome}, {rough_span(self._pace.left_s)} left")
+        else:
+            note(f"[{self._done}/{self._pace.total}] {outcome}, {self._left}")
 
 
 class _TimeLeft(ProgressColumn):
-    """What the plan and the trials so far say of the time left."""
+    """The time left, read anew each time the bar is drawn."""
 
-    pace: Pace | None = None
+    def __init__(self, left: Callable[[], str]) -> None:
+        self._left = left
+        super().__init__()
 
     def render(self, task: Task) -> Text:
         del task
-        return shown(f"{rough_span(self.pace.left_s)} left" if self.pace else "")
+        return shown(self._left())
 
 
 class _Bar(_Lines):
@@ -103,12 +114,11 @@ class _Bar(_Lines):
 
     def __init__(self) -> None:
         super().__init__()
-        self._left = _TimeLeft()
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            self._left,
+            _TimeLeft(lambda: self._left),
             console=Console(stderr=True),
             transient=True,
         )
@@ -127,21 +137,18 @@ class _Bar(_Lines):
         self._progress.console.print(reveal(text), markup=False, highlight=False)
 
     def planned(self, plan: Plan, *, growing: bool) -> None:
-        if growing:
-            self._left.pace = None
-            self._progress.update(self._task, total=None, visible=True)
-            return
-        self._left.pace = Pace(len(plan.trials), plan.estimated_s)
-        self._progress.update(self._task, total=len(plan.trials), completed=0, visible=True)
+        super().planned(plan, growing=growing)
+        self._progress.update(self._task, visible=True)
 
     def trial_failed(self, trial: Trial, problem: str) -> None:
         self.note(f"{describe(trial.treatment)}: failed: {problem}")  # the bar goes, and the reason with it
         super().trial_failed(trial, "see above")
 
-    def _advance(self, outcome: str) -> None:
-        if self._left.pace is not None:
-            self._left.pace.finish_one()
-        self._progress.update(self._task, advance=1, description=reveal(outcome))
+    def _begin(self, plan: Plan) -> None:
+        self._progress.update(self._task, total=len(plan.trials), completed=0)
+
+    def _show(self, outcome: str) -> None:
+        self._progress.update(self._task, completed=self._done, description=reveal(outcome))
 
 
 def choose_progress() -> _Lines:

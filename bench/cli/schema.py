@@ -6,7 +6,7 @@ import contextlib
 import sys
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -26,7 +26,7 @@ from bench.experiment.audit import AuditRequest, run_audit
 from bench.model.errors import ScenarioError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from bench.environment.partitions import Outcome
     from bench.experiment.audit import Audited
@@ -287,11 +287,11 @@ def _show_outcomes(outcomes: list[Outcome], *, dry_run: bool) -> None:
             for line in each.sql:
                 tell(line)
         return
-    show: Callable[[Any], str] = lambda names: ", ".join(names) or "none"  # noqa: E731 - one word for two lines
     for each in outcomes:
         tell(each.table, bold=True)
-        tell(f"  made      {show(each.created)}; {each.moved_rows} rows moved out of the default partition")
-        tell(f"  removed   {show(each.removed)}")
+        made, removed = (", ".join(names) or "none" for names in (each.created, each.removed))
+        tell(f"  made      {made}; {each.moved_rows} rows moved out of the default partition")
+        tell(f"  removed   {removed}")
         for check in each.checks:
             word = click.style(check.verdict.upper(), fg=_COLOURS[check.verdict], bold=True)
             tell(f"  {word}  {check.name}: {check.evidence}")

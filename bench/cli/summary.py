@@ -47,7 +47,7 @@ def print_outcome(derived: Derived, *, as_json: bool, kind: str = "run") -> None
         found = {} if capacity is None else {"capacity": msgspec.to_builtins(capacity)}
         print_json(kind if capacity is None else "capacity", {**document, **found})
         return
-    tell("")
+    tell()
     for answer, reason in answers(derived.analysis):
         tell(answer, bold=True)
         if reason:

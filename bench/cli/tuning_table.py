@@ -38,7 +38,7 @@ def print_tuning(derived: Derived, *, as_json: bool) -> None:
             },
         )
         return
-    tell("")
+    tell()
     tell(derived.analysis.answer.headline, bold=True)
     for one in outcome.tried:
         kept = any(other.candidate.id == one.candidate.id for other in outcome.kept)

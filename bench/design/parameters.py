@@ -35,17 +35,23 @@ def _ranks(count: int, exponent: float, size: int, generator: np.random.Generato
     return ranks
 
 
+def _plain(column: np.typing.NDArray[Any]) -> list[Any]:
+    """Return Python's own numbers: drivers know no others."""
+    values: list[Any] = column.tolist()
+    return values
+
+
 def _column(parameter: source.Parameter, size: int, generator: np.random.Generator) -> list[Any]:
     match parameter:
         case source.Uniform(low=dt.date() as low, high=dt.date() as high):
             return [low + dt.timedelta(days=int(day)) for day in generator.integers(0, (high - low).days + 1, size)]
         case source.Uniform(low=int(low), high=int(high)):
-            return generator.integers(low, high + 1, size).tolist()  # type: ignore[no-any-return]
+            return _plain(generator.integers(low, high + 1, size))
         case source.Uniform(low=low, high=high):
-            return generator.uniform(float(low), float(high), size).tolist()  # type: ignore[arg-type, no-any-return]
+            return _plain(generator.uniform(float(low), float(high), size))  # type: ignore[arg-type]  # no dates, see above
         case source.Zipf():
             ranks = _ranks(parameter.high - parameter.low + 1, parameter.exponent, size, generator)
-            return (ranks + parameter.low).tolist()  # type: ignore[no-any-return]
+            return _plain(ranks + parameter.low)
         case source.Normal():
             values = generator.normal(parameter.mean, parameter.stddev, size)
             values = np.clip(
@@ -53,7 +59,7 @@ def _column(parameter: source.Parameter, size: int, generator: np.random.Generat
                 -np.inf if parameter.low is None else parameter.low,
                 np.inf if parameter.high is None else parameter.high,
             )
-            return np.round(values, parameter.decimals).tolist()  # type: ignore[no-any-return]
+            return _plain(np.round(values, parameter.decimals))
         case source.Choice():
             weights = None if parameter.weights is None else np.asarray(parameter.weights) / sum(parameter.weights)
             return [parameter.values[i] for i in generator.choice(len(parameter.values), size, p=weights)]

@@ -114,9 +114,13 @@ def render_index(
         "index.html.j2",
         runs=ordered,
         compared=pairs,
-        trends=[
-            (shorten(name) or "all runs", "/".join((".", TRENDS, *([quote(name)] if name else []), "index.html")))
-            for name in trends
-        ],
+        trends=[_link(name) for name in trends],
         told=count(len(ordered), "run"),
     )
+
+
+def _link(scenario: str) -> tuple[str, str]:
+    """Return the words and the address of a page of trends."""
+    if not scenario:
+        return "all runs", f"./{TRENDS}/index.html"
+    return shorten(scenario), f"./{TRENDS}/{quote(scenario)}/index.html"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 from bench.analysis.measure import combine
-from bench.analysis.metrics import DURATION_MEANINGS, OTHER_METRICS, duration_metrics
+from bench.analysis.metrics import DURATION_MEANINGS, OTHER_METRICS, Metric
 from bench.analysis.split import PARTS
+from bench.model.budget import STATISTICS
 from bench.model.sample import DURATIONS
 from tests.analysis.synthetic import closed_loop, scenario, summary_of, treatment_of
 
@@ -13,7 +16,8 @@ def test_every_metric_of_a_measurement_is_described_with_its_unit() -> None:
     treated = scenario()
     summaries = [summary_of(treated, closed_loop(treated), block) for block in (1, 2, 3)]
     (measured,) = combine(treatment_of(treated), summaries, ("*",))
-    known = duration_metrics() | OTHER_METRICS
+    durations = itertools.product(DURATION_MEANINGS.items(), STATISTICS)
+    known = {f"{name}.{one}": Metric("s", meaning) for (name, meaning), one in durations} | OTHER_METRICS
     assert measured.metrics.keys() | measured.refused.keys() == known.keys() - {"retries_per_operation"}
     units = {name: estimate.unit for name, estimate in measured.metrics.items()}
     assert units == {name: known[name].unit for name in units}

@@ -15,6 +15,7 @@ from bench.cli.screen import shown
 from bench.design.plan import Plan, Trial
 from bench.experiment.explain import Explanation
 from bench.model.errors import SetupError
+from tests.fakes import Clock
 from tests.store.examples import QUERY_PLAN
 
 if TYPE_CHECKING:
@@ -52,26 +53,16 @@ def test_plans_of_operations_with_any_name_are_shown(capsys: pytest.CaptureFixtu
     assert "\x1b[2J" not in printed
 
 
-class Clock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
 def test_the_time_left_is_the_plans_at_first_and_then_what_trials_took() -> None:
     clock = Clock()
     pace = Pace(4, 200.0, clock)
     assert pace.left_s == 200
-    clock.now_s += 20
+    clock.now += 20
     assert pace.left_s == 180
-    clock.now_s += 60
+    clock.now += 60
     pace.finish_one()
     assert pace.left_s == 3 * 80
-    clock.now_s += 1000
+    clock.now += 1000
     assert pace.left_s == 0
 
 

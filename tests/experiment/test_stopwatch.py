@@ -7,16 +7,7 @@ import contextlib
 import pytest
 
 from bench.experiment.stopwatch import Stopwatch
-
-
-class Clock:
-    """A clock that somebody sets."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.fakes import Clock
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def _causes(caveat: Mapping[str, Any]) -> list[str]:
     """Return the codes for which trials were left out, which their treatment's caveats name only there."""
     if caveat["code"] != "excluded-trials":
         return []
-    return re.findall(r"([a-z-]+) \(", caveat["text"].partition("left out: ")[2])
+    return re.findall(r"(?:^|; )([a-z-]+) \(", caveat["text"].partition("left out: ")[2])
 
 
 def outcomes_of(run: Path) -> dict[str, int]:
